@@ -1,0 +1,80 @@
+// Every error code of Countersign: what it means, and what somebody who meets it does next.
+// docs/errors.md is held equal to this table by a test.
+
+export const CATALOGUE = {
+  ERR_OPTION_INVALID: {
+    meaning: 'a flag or an environment variable has a value that is not allowed',
+    next: 'correct the option that the message names; `--help` lists what is allowed'
+  },
+  ERR_FILE_INVALID: {
+    meaning: 'a configuration file cannot be read as what it should be',
+    next: 'correct the file at the line and field that the message names; until then the last good state is used'
+  },
+  ERR_SPIFFE_ID_INVALID: {
+    meaning: 'a string is not a SPIFFE ID, or not one of the shapes that Countersign issues',
+    next: 'compare it with spiffe://<trust domain>/ns/<namespace>/sa/<service account>'
+  },
+  ERR_CERTIFICATE_INVALID: {
+    meaning: 'a certificate, chain or key cannot be parsed or does not verify',
+    next: 'check the file that the message names with `openssl x509 -noout -text`'
+  },
+  ERR_CSR_REFUSED: {
+    meaning: 'a certificate request asks for something that the authority does not sign',
+    next: 'read the reason in the log of the authority; only the SPIFFE ID of the pod may be asked for'
+  },
+  ERR_TOKEN_REFUSED: {
+    meaning: 'a service account token does not prove which pod it is for',
+    next: 'read the reason in the log of the authority; the usual causes are another audience and a clock that is off'
+  },
+  ERR_CALLER_REFUSED: {
+    meaning: 'a caller of the authority is not an agent, or speaks for a node that is not its own',
+    next: 'read the reason in the log of the authority; check that the agent runs on the node that its pod is assigned to'
+  },
+  ERR_RENEWAL_REFUSED: {
+    meaning: 'a renewal does not prove that the caller holds the current key of a pod on its node',
+    next: 'read the reason in the log of the authority; the agent falls back to the token of the pod'
+  },
+  ERR_ADMISSION_REVIEW_INVALID: {
+    meaning: 'the body sent to the webhook is not an AdmissionReview of admission.k8s.io/v1',
+    next: 'check who calls the webhook: only the API server should'
+  },
+  ERR_INJECTION_REFUSED: {
+    meaning: 'a pod asks for injection in a way that cannot be honoured',
+    next: 'correct the field or annotation that the message names'
+  },
+  ERR_POLICY_INVALID: {
+    meaning: 'a policy has a field that is missing, unknown or out of range',
+    next: 'correct the field that the message names'
+  },
+  ERR_DISCOVERY_REQUEST_INVALID: {
+    meaning: 'an xDS or SDS request does not follow the protocol',
+    next: 'check the version and the bootstrap of the client on that socket'
+  },
+  ERR_VOLUME_INVALID: {
+    meaning: 'the record of a pod volume cannot be used',
+    next: 'delete the pod: its controller makes a new one; if it happens again, report it'
+  },
+  ERR_STATE_CORRUPT: {
+    meaning: 'a file of persisted state cannot be read back',
+    next: 'nothing: it is set aside and made anew; if it happens again, check the file system'
+  },
+  ERR_AUTHORITY_UNAVAILABLE: {
+    meaning: 'the authority cannot be reached, or its answer did not come in time',
+    next: 'check that the authority runs and that its address is right; certificates are served until they expire'
+  },
+  ERR_AUTHORITY_REFUSED: {
+    meaning: 'the authority refused a certificate request',
+    next: 'read the reason in the log of the authority at that time'
+  },
+  ERR_ADDRESS_UNUSABLE: {
+    meaning: 'an address or a socket cannot be listened on',
+    next: 'free the address, or choose another with the option that the message names'
+  },
+  ERR_INTERNAL: {
+    meaning: 'something happened that should not be able to',
+    next: 'report it with the log lines around it'
+  }
+} as const satisfies Record<string, { meaning: string; next: string }>
+
+/** A stable code; scripts may compare it, the message is for people. */
+export type ErrorCode = keyof typeof CATALOGUE

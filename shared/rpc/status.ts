@@ -1,0 +1,25 @@
+import { status } from '@grpc/grpc-js'
+import type { CountersignError, ErrorCode } from '../errors/index.ts'
+
+interface Told {
+  readonly code: status
+  readonly details: string
+}
+
+// What a peer is told. Refusals share one sentence: which check failed would help whoever is guessing.
+const REFUSED: Told = { code: status.PERMISSION_DENIED, details: 'the request was refused; the reason is in the log of the authority' }
+const INTERNAL: Told = { code: status.INTERNAL, details: 'internal error' }
+
+const TOLD: Partial<Record<ErrorCode, Told>> = {
+  ERR_CSR_REFUSED: REFUSED,
+  ERR_TOKEN_REFUSED: REFUSED,
+  ERR_CALLER_REFUSED: REFUSED,
+  ERR_RENEWAL_REFUSED: REFUSED,
+  ERR_DISCOVERY_REQUEST_INVALID: { code: status.INVALID_ARGUMENT, details: 'the discovery request is not valid' },
+  ERR_AUTHORITY_UNAVAILABLE: { code: status.UNAVAILABLE, details: 'not available at present' }
+}
+
+/** The gRPC status for an error: a code and a fixed sentence, never the error's own message. */
+export function statusOf(error: CountersignError): Told {
+  return TOLD[error.code] ?? INTERNAL
+}

@@ -1,0 +1,26 @@
+// `npm test`: every test of the project but the cluster suite. `npm test -- FILE…` runs those files alone,
+// `npm test -- --test-name-pattern=…` and the other flags of `node --test` are passed on.
+
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const given = process.argv.slice(2)
+const flags = given.filter(argument => argument.startsWith('-'))
+const named = given.filter(argument => !argument.startsWith('-'))
+
+const everything = globSync('{shared,webhook,authority,agent,cli,tools,test}/**/*.test.ts', {
+  cwd: root,
+  exclude: name => name.includes('node_modules') || name.startsWith('test/cluster')
+}).sort()
+const files = named.length > 0 ? named : everything
+console.log(`${files.length} test files`)
+
+// Half of the files at once would be enough for speed; two leave room for the Envoys that tests start.
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...flags, ...files],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' } }
+)
+process.exit(status ?? 1)
