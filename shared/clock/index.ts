@@ -25,8 +25,8 @@ export const systemClock: Clock = {
     let timer: NodeJS.Timeout
     const step = (): void => {
       const left = deadline - Date.now()
-      if (left <= 0) return callback()
-      timer = setTimeout(step, Math.min(left, LONGEST_TIMER_MS)).unref()
+      if (left <= 0) callback()
+      else timer = setTimeout(step, Math.min(left, LONGEST_TIMER_MS)).unref()
     }
     timer = setTimeout(step, Math.max(0, Math.min(delayMs, LONGEST_TIMER_MS))).unref()
     return () => clearTimeout(timer)

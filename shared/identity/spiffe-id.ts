@@ -54,7 +54,10 @@ export class SpiffeId {
    */
   static parse(text: string): SpiffeId {
     const refuse = (why: string): never => {
-      throw new CountersignError('ERR_SPIFFE_ID_INVALID', `${JSON.stringify(text.slice(0, 300))} is not usable as a SPIFFE ID: ${why}`)
+      throw new CountersignError(
+        'ERR_SPIFFE_ID_INVALID',
+        `${JSON.stringify(text.slice(0, 300))} is not usable as a SPIFFE ID: ${why}`
+      )
     }
     // SPIFFE-ID, section 2.3: implementations must accept up to 2048 bytes and may refuse more.
     if (Buffer.byteLength(text) > 2048) return refuse('longer than 2048 bytes')
@@ -68,7 +71,9 @@ export class SpiffeId {
       return SpiffeId.agent(trustDomain, third ?? '')
     if (first === 'countersign' && second === 'authority' && segments.length === 2)
       return SpiffeId.authority(trustDomain)
-    return refuse('expected the path /ns/<namespace>/sa/<service account>, /countersign/agent/<node> or /countersign/authority')
+    return refuse(
+      'expected the path /ns/<namespace>/sa/<service account>, /countersign/agent/<node> or /countersign/authority'
+    )
   }
 
   equals(other: SpiffeId): boolean {
