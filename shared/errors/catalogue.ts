@@ -18,6 +18,10 @@ export const CATALOGUE = {
     meaning: 'a certificate, chain or key cannot be parsed or does not verify',
     next: 'check the file that the message names with `openssl x509 -noout -text`'
   },
+  ERR_ISSUER_UNUSABLE: {
+    meaning: 'the certificate or the key with which the authority signs is damaged, expired or not a pair',
+    next: 'restore both from a backup at the place that the message names; they are never overwritten by themselves'
+  },
   ERR_CSR_REFUSED: {
     meaning: 'a certificate request asks for something that the authority does not sign',
     next: 'read the reason in the log of the authority; only the SPIFFE ID of the pod may be asked for'
@@ -50,13 +54,41 @@ export const CATALOGUE = {
     meaning: 'an xDS or SDS request does not follow the protocol',
     next: 'check the version and the bootstrap of the client on that socket'
   },
+  ERR_DISCOVERY_UNAVAILABLE: {
+    meaning: 'an xDS or SDS client cannot be served at present: its pod is gone, its secrets are not there yet, or it has too many streams',
+    next: 'nothing, if it passes: clients try again; otherwise look for what the log says of that pod before'
+  },
   ERR_VOLUME_INVALID: {
     meaning: 'the record of a pod volume cannot be used',
     next: 'delete the pod: its controller makes a new one; if it happens again, report it'
   },
+  ERR_VOLUME_REFUSED: {
+    meaning: 'the kubelet asks for a volume that cannot be given',
+    next: 'correct the field that the message names: in the volume of the pod, or in the CSIDriver object'
+  },
+  ERR_VOLUME_UNAVAILABLE: {
+    meaning: 'the folder or the record of a volume cannot be made or removed at present',
+    next: 'nothing at first: the kubelet tries again; if it lasts, see to what the message says of the file system'
+  },
+  ERR_CAPTURE_REFUSED: {
+    meaning: 'the traffic of a pod must not be captured, or not in the way that was asked for',
+    next: 'correct the field that the message names; a pod on the network of its node cannot have a proxy'
+  },
+  ERR_CAPTURE_FAILED: {
+    meaning: 'the rules that lead the traffic of a pod through its proxy cannot be put in place',
+    next: 'read the reason in the message: a capability of the container, a program or a kernel module may be missing'
+  },
+  ERR_POD_NOT_FOUND: {
+    meaning: 'no process of a pod is found on this node',
+    next: 'nothing while a pod starts or ends; if it lasts, check that container `node` runs with hostPID'
+  },
   ERR_STATE_CORRUPT: {
     meaning: 'a file of persisted state cannot be read back',
     next: 'nothing: it is set aside and made anew; if it happens again, check the file system'
+  },
+  ERR_STATE_FOLDER_UNSAFE: {
+    meaning: 'the folder in which the agent keeps keys can be entered by other users, or cannot be made',
+    next: 'run the command that the message names, or choose another folder with `--state`'
   },
   ERR_AUTHORITY_UNAVAILABLE: {
     meaning: 'the authority cannot be reached, or its answer did not come in time',

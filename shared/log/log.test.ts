@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { CountersignError } from '../errors/index.ts'
+import { parseTrustDomain, SpiffeId } from '../identity/index.ts'
 import { createLogger, Sensitive } from './index.ts'
 
 function capture(write: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown> {
@@ -48,6 +49,20 @@ describe('the logger', () => {
       assert.ok(!text.includes('s3cret'), text)
       assert.ok(!text.includes(pem.split('\n')[1] ?? 'none'), text)
     })
+})
+
+describe('values in log lines', () => {
+  it('may be frozen, and may be identities', () => {
+    const spiffeId = SpiffeId.workload(parseTrustDomain('cluster.local'), 'shop', 'orders')
+    const line = capture(log =>
+      log
+        .child({ pod: Object.freeze({ name: 'a' }) })
+        .info(Object.freeze({ spiffeId, options: Object.freeze({ node: 'b', token: 'c' }) }), 'line')
+    )
+    assert.equal(line['spiffeId'], 'spiffe://cluster.local/ns/shop/sa/orders')
+    assert.deepEqual(line['options'], { node: 'b', token: '[redacted]' })
+    assert.deepEqual(line['pod'], { name: 'a' })
+  })
 })
 
 describe('Sensitive', () => {

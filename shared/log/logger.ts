@@ -6,9 +6,31 @@ export type { Logger } from 'pino'
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-// The second net under `Sensitive`: whatever is logged under these names is hidden, at the first three levels.
-const HIDDEN_KEYS = ['token', 'key', 'privateKey', 'csr', 'volumeContext', 'volume_context', 'secrets', 'authorization']
-const redact = HIDDEN_KEYS.flatMap(key => [key, `*.${key}`, `*.*.${key}`])
+// The second net under `Sensitive`: whatever is logged under these names is hidden, however deep.
+const HIDDEN_KEYS: ReadonlySet<string> = new Set([
+  'token',
+  'key',
+  'privateKey',
+  'csr',
+  'volumeContext',
+  'volume_context',
+  'secrets',
+  'authorization'
+])
+const DEEPEST = 5
+
+// pino's own redaction writes into what it is given, which frozen values do not allow.
+function hide(value: unknown, depth = 0): unknown {
+  if (typeof value !== 'object' || value === null || depth > DEEPEST) return value
+  if (value instanceof Error || ('toJSON' in value && typeof value.toJSON === 'function')) return value
+  if (Array.isArray(value)) return value.map(item => hide(item, depth + 1))
+  const entries = Object.entries(value)
+  return Object.fromEntries(
+    entries.map(([key, held]) => [key, HIDDEN_KEYS.has(key) ? '[redacted]' : hide(held, depth + 1)])
+  )
+}
+
+const hideFields = (fields: Record<string, unknown>): Record<string, unknown> => hide(fields) as Record<string, unknown>
 
 /** What a log line holds of an error: the whole chain of causes, facts as fields, no stack for our own errors. */
 export function describeError(thrown: unknown): Record<string, unknown> {
@@ -29,9 +51,8 @@ export function createLogger(program: string, level: LogLevel, destination?: Des
     level,
     base: { program },
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: label => ({ level: label }) },
-    serializers: { err: describeError },
-    redact: { paths: redact, censor: '[redacted]' }
+    formatters: { level: label => ({ level: label }), log: hideFields, bindings: hideFields },
+    serializers: { err: describeError }
   }
   return destination === undefined ? pino(options) : pino(options, destination)
 }
