@@ -54,5 +54,7 @@ export function createLogger(program: string, level: LogLevel, destination?: Des
     formatters: { level: label => ({ level: label }), log: hideFields, bindings: hideFields },
     serializers: { err: describeError }
   }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  // Written synchronously: an asynchronous write that is under way when the process exits is lost, or comes after the
+  // lines that were logged later, and the last lines are those that tell why it ended.
+  return pino(options, destination ?? pino.destination({ dest: process.stdout.fd, sync: true }))
 }

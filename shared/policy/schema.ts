@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { didYouMean } from '../suggest/index.ts'
+
+// Pieces of schemas whose messages say the value and what is allowed. zod's own sentences never reach a user.
+
+type Shape = Readonly<Record<string, z.ZodType>>
+
+/** An object in which a field that is not named is an error of its own, with the name that was probably meant. */
+export function strictObject<const S extends Shape>(shape: S): z.ZodObject<S, z.core.$catchall<z.ZodUnknown>> {
+  const allowed = Object.keys(shape)
+  const unknownField = z.unknown().refine(() => false, {
+    error: issue =>
+      `unknown field${didYouMean(String(issue.path?.at(-1)), allowed)}; allowed fields: ${allowed.join(', ')}`
+  })
+  return z.object(shape, { error: expected('an object') }).catchall(unknownField)
+}
+
+/** An object of which only some fields are read. */
+export function openObject<const S extends Shape>(shape: S): z.ZodObject<S, z.core.$loose> {
+  return z.looseObject(shape, { error: expected('an object') })
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): z.ZodType<T> {
+  return z.enum(values, {
+    error: ({ input }) =>
+      `${expected(`one of ${values.join(', ')}`)({ input })}${typeof input === 'string' ? didYouMean(input, values) : ''}`
+  })
+}
+
+export function text(pattern: RegExp, allowed: string): z.ZodType<string> {
+  return z.string({ error: expected(allowed) }).regex(pattern, { error: expected(allowed) })
+}
+
+/** A map; `what` names the map, `allowedKeys` its keys. */
+export function map<V extends z.ZodType>(
+  what: string,
+  key: RegExp | ((key: string) => boolean),
+  allowedKeys: string,
+  value: V
+): z.ZodRecord<z.ZodString, V> {
+  const accepts = key instanceof RegExp ? (text: string) => key.test(text) : key
+  return z.record(z.string().refine(accepts), value, {
+    error: issue =>
+      issue.code === 'invalid_key' ? `not allowed as a key: expected ${allowedKeys}` : expected(what)(issue)
+  })
+}
+
+/** `expected …, got …`, or `required: expected …` for what is absent. */
+export function expected(what: string): (issue: { readonly input?: unknown }) => string {
+  return ({ input }) => (input === undefined ? `required: expected ${what}` : `expected ${what}, got ${show(input)}`)
+}
+
+const LONGEST_SHOWN = 100
+
+/** A value as JSON, shortened: what a user wrote, recognisable and never a page long. */
+function show(value: unknown): string {
+  const json = JSON.stringify(value) ?? String(value)
+  return json.length > LONGEST_SHOWN ? `${json.slice(0, LONGEST_SHOWN)}…` : json
+}
