@@ -7,8 +7,12 @@ interface Told {
 }
 
 // What a peer is told. Refusals share one sentence: which check failed would help whoever is guessing.
-const REFUSED: Told = { code: status.PERMISSION_DENIED, details: 'the request was refused; the reason is in the log of the authority' }
+const REFUSED: Told = {
+  code: status.PERMISSION_DENIED,
+  details: 'the request was refused; the reason is in the log of the authority'
+}
 const INTERNAL: Told = { code: status.INTERNAL, details: 'internal error' }
+const UNAVAILABLE: Told = { code: status.UNAVAILABLE, details: 'not available at present' }
 
 const TOLD: Partial<Record<ErrorCode, Told>> = {
   ERR_CSR_REFUSED: REFUSED,
@@ -16,7 +20,8 @@ const TOLD: Partial<Record<ErrorCode, Told>> = {
   ERR_CALLER_REFUSED: REFUSED,
   ERR_RENEWAL_REFUSED: REFUSED,
   ERR_DISCOVERY_REQUEST_INVALID: { code: status.INVALID_ARGUMENT, details: 'the discovery request is not valid' },
-  ERR_AUTHORITY_UNAVAILABLE: { code: status.UNAVAILABLE, details: 'not available at present' }
+  ERR_DISCOVERY_UNAVAILABLE: UNAVAILABLE,
+  ERR_AUTHORITY_UNAVAILABLE: UNAVAILABLE
 }
 
 /** The gRPC status for an error: a code and a fixed sentence, never the error's own message. */
