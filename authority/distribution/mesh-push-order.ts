@@ -1,0 +1,21 @@
+import {
+  EndpointsSchema,
+  MeshSchema,
+  ServiceSchema,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { type PushOrder, typeUrlOf } from '../../shared/xds/index.ts'
+
+const mesh = typeUrlOf(MeshSchema)
+const workload = typeUrlOf(WorkloadSchema)
+const service = typeUrlOf(ServiceSchema)
+const endpoints = typeUrlOf(EndpointsSchema)
+
+/**
+ * Trust before whoever is to be trusted: an agent knows a root before it is told of identities under it. Services come
+ * before the endpoints behind them, and go after them.
+ */
+export const MESH_PUSH_ORDER: PushOrder = {
+  updates: [mesh, workload, service, endpoints],
+  removals: [endpoints, service, workload, mesh]
+}

@@ -1,0 +1,99 @@
+import type { InventorySource } from '../../shared/inventory/index.ts'
+import type { Logger } from '../../shared/log/index.ts'
+import type { SnapshotSource } from '../../shared/xds/index.ts'
+import type { PodDirectory } from '../authentication/index.ts'
+import {
+  type MeshSettings,
+  type MeshSnapshots,
+  meshState,
+  type NamingProblem,
+  podDirectory,
+  snapshots
+} from '../naming/index.ts'
+
+export interface MeshObserver {
+  onMesh(counts: { services: number; workloads: number; problems: number }): void
+}
+
+export interface LiveMeshOptions {
+  readonly source: InventorySource
+  readonly settings: MeshSettings
+  readonly observer: MeshObserver
+  readonly log: Logger
+}
+
+/** Keeps the mesh state in step with its source. Everything happens at once when the source says that it changed. */
+export class LiveMesh {
+  readonly #options: LiveMeshOptions
+  readonly #log: Logger
+  readonly #listeners = new Set<() => void>()
+  readonly #unsubscribe: () => void
+  #snapshots: MeshSnapshots
+  #directory: PodDirectory
+  #told = new Set<string>()
+
+  constructor(options: LiveMeshOptions) {
+    this.#options = options
+    this.#log = options.log.child({ room: 'mesh' })
+    this.#snapshots = this.#compute()
+    this.#directory = podDirectory(options.source.current())
+    this.#report()
+    this.#unsubscribe = options.source.subscribe(() => this.#update())
+  }
+
+  /** The pods that there are now; the object stays right when they change. */
+  readonly pods: PodDirectory = {
+    pod: uid => this.#directory.pod(uid),
+    podsOf: (account, node) => this.#directory.podsOf(account, node)
+  }
+
+  /** What the agent of a node is to be sent; subscribers hear of changes that concern that node. */
+  forNode(node: string): SnapshotSource {
+    return {
+      current: () => this.#snapshots.forNode(node),
+      subscribe: listener => {
+        let last = this.#snapshots.forNode(node)
+        const onChange = (): void => {
+          const now = this.#snapshots.forNode(node)
+          if (now === last) return
+          last = now
+          listener()
+        }
+        this.#listeners.add(onChange)
+        return () => this.#listeners.delete(onChange)
+      }
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.#listeners.clear()
+  }
+
+  #compute(previous?: MeshSnapshots): MeshSnapshots {
+    const { source, settings } = this.#options
+    return snapshots(meshState(source.current(), settings, previous?.state), previous)
+  }
+
+  #update(): void {
+    this.#snapshots = this.#compute(this.#snapshots)
+    this.#directory = podDirectory(this.#options.source.current())
+    this.#report()
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  #report(): void {
+    const { services, workloadsByNode, problems } = this.#snapshots.state
+    const workloads = [...workloadsByNode.values()].reduce((sum, { size }) => sum + size, 0)
+    this.#options.observer.onMesh({ services: services.size, workloads, problems: problems.length })
+    this.#tell(problems)
+  }
+
+  /** Each problem once, until it is gone. */
+  #tell(problems: readonly NamingProblem[]): void {
+    const now = new Set(problems.map(problem => JSON.stringify(problem)))
+    for (const problem of problems)
+      if (!this.#told.has(JSON.stringify(problem))) this.#log.warn({ ...problem }, 'a declaration cannot hold')
+    this.#told = now
+  }
+}

@@ -1,0 +1,13 @@
+// Secure naming: which service accounts run each Service, and everything else that agents are told of the mesh.
+//
+// In: an Inventory, the mesh's settings, the state before. Out: messages of countersign.mesh.v1, encoded snapshots by
+// node, a directory of pods for issuing, and problems to tell the operator.
+// Never: reads a clock, a file or a socket; never makes the set of a Service's identities wider than it is known to
+// be: nobody is nobody, not anybody.
+// Source: Istio, "Secure naming", PeerAuthentication, "Protocol Selection"; countersign/mesh/v1/mesh.proto.
+
+export type { MeshSettings } from './mesh-message.ts'
+export { type MeshState, meshState } from './mesh-state.ts'
+export { type PodDirectory, type PodRecord, podDirectory } from './pod-directory.ts'
+export type { NamingProblem } from './problem.ts'
+export { MESH_NAME, MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'

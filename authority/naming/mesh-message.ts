@@ -1,0 +1,25 @@
+import { create } from '@bufbuild/protobuf'
+import type { TrustDomain } from '../../shared/identity/index.ts'
+import { type Mesh, MeshSchema } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { TrustBundle } from '../../shared/x509/index.ts'
+
+export interface MeshSettings {
+  readonly trustDomain: TrustDomain
+  /** Of every trust domain that is accepted, the mesh's own among them. */
+  readonly bundles: readonly TrustBundle[]
+  /** For example `cluster.local`. */
+  readonly clusterDomain: string
+  /** The namespace whose policies without a selector hold for the whole mesh. */
+  readonly rootNamespace: string
+}
+
+/** The order of bundles and roots has no meaning: they are sorted, so that equal sets are equal messages. */
+export function meshMessage({ trustDomain, bundles, clusterDomain }: MeshSettings): Mesh {
+  return create(MeshSchema, {
+    trustDomain,
+    clusterDomain,
+    trustBundles: bundles
+      .map(({ trustDomain, roots }) => ({ trustDomain, roots: roots.map(({ der }) => der).sort(Buffer.compare) }))
+      .sort((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1))
+  })
+}

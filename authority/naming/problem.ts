@@ -1,0 +1,26 @@
+/** Something in the mesh that does not mean what its author may believe. It stops nothing. */
+export interface NamingProblem {
+  readonly kind: 'policy-ignored' | 'protocol-conflict' | 'endpoint-not-trusted' | 'endpoint-unknown'
+  /** The object that is concerned, as `Service shop/orders`. */
+  readonly object: string
+  readonly message: string
+}
+
+/** Collects problems, each once, however many pods meet it. */
+export class ProblemList {
+  readonly #problems = new Map<string, NamingProblem>()
+
+  add(kind: NamingProblem['kind'], object: string, message: string): void {
+    this.addAll([Object.freeze({ kind, object, message })])
+  }
+
+  addAll(problems: readonly NamingProblem[]): void {
+    for (const problem of problems) this.#problems.set(`${problem.object}: ${problem.message}`, problem)
+  }
+
+  /** Sorted, so that the same problems are the same list. */
+  list(): readonly NamingProblem[] {
+    const entries = [...this.#problems].sort(([a], [b]) => (a < b ? -1 : 1))
+    return Object.freeze(entries.map(([, problem]) => problem))
+  }
+}

@@ -1,0 +1,39 @@
+import { create } from '@bufbuild/protobuf'
+import { SpiffeId, type TrustDomain } from '../../shared/identity/index.ts'
+import type { Pod, Service } from '../../shared/inventory/index.ts'
+import {
+  Protocol,
+  type Service as ServiceMessage,
+  ServiceSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { declaredProtocol } from './protocol.ts'
+
+/**
+ * A Service as its clients see it. Its identities are those that it pins, or else the accounts of the pods behind it,
+ * ready or not, with an address or not, terminating or not: a client must know whom to expect before the first
+ * connection and until the last one has ended.
+ *
+ * @param behind the pods behind it that exist and have not ended
+ */
+export function serviceMessage(service: Service, behind: readonly Pod[], trustDomain: TrustDomain): ServiceMessage {
+  const accounts = service.pinnedAccounts ?? behind.map(accountOf)
+  return create(ServiceSchema, {
+    namespace: service.namespace,
+    name: service.name,
+    addresses: [...service.addresses],
+    ports: service.ports
+      .map(port => ({ number: port.number, name: port.name, protocol: declaredProtocol(port) ?? Protocol.TCP }))
+      .sort((a, b) => a.number - b.number),
+    identities: [...new Set(accounts)].map(account => spiffeIdOf(account, trustDomain)).sort()
+  })
+}
+
+/** `<namespace>/<account>`, as Services pin it. */
+export function accountOf({ namespace, serviceAccount }: Pod): string {
+  return `${namespace}/${serviceAccount}`
+}
+
+function spiffeIdOf(account: string, trustDomain: TrustDomain): string {
+  const [namespace = '', name = ''] = account.split('/')
+  return SpiffeId.workload(trustDomain, namespace, name).toString()
+}

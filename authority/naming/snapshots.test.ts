@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fromBinary } from '@bufbuild/protobuf'
+import { parseTrustDomain } from '../../shared/identity/index.ts'
+import type { Inventory } from '../../shared/inventory/index.ts'
+import { MeshSchema, ServiceSchema, WorkloadSchema } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { createRoot } from '../../shared/x509/index.ts'
+import { inventoryOf, type Manifest, pod, policy, service, settings } from './mesh.test-support.ts'
+import { meshState } from './mesh-state.ts'
+import { podDirectory } from './pod-directory.ts'
+import { MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'
+
+interface Step {
+  readonly inventory: Inventory
+  readonly snapshots: MeshSnapshots
+}
+
+function next(previous: Step | undefined, manifests: readonly Manifest[], ours = settings): Step {
+  const inventory = inventoryOf(manifests, previous?.inventory)
+  const state = meshState(inventory, ours, previous?.snapshots.state)
+  return { inventory, snapshots: snapshots(state, previous?.snapshots) }
+}
+
+const elsewhere = { name: 'b', account: 'guest', labels: { app: 'guest' }, address: '10.0.0.2', node: 'node-2' }
+const manifests = [service(), service({ name: 'z', selector: { app: 'z' } }), pod(), pod(elsewhere)]
+
+const resource = ({ snapshots }: Step, node: string, type: keyof typeof MESH_TYPE, name: string) =>
+  snapshots.forNode(node).types.get(MESH_TYPE[type])?.get(name)
+
+test('an agent is sent the mesh, all Services and Endpoints, and the workloads of its node alone', () => {
+  const { types } = next(undefined, manifests).snapshots.forNode('node-1')
+  const names = Object.entries(MESH_TYPE).map(([type, url]) => [type, [...(types.get(url)?.keys() ?? [])]])
+  assert.deepEqual(Object.fromEntries(names), {
+    mesh: ['mesh'],
+    service: ['shop/orders', 'shop/z'],
+    endpoints: ['shop/orders', 'shop/z'],
+    workload: ['uid-orders-1']
+  })
+})
+
+test('an agent whose node has no workload is told so, not left waiting', () => {
+  const { types } = next(undefined, manifests).snapshots.forNode('node-9')
+  assert.equal(types.size, 4)
+  assert.equal(types.get(MESH_TYPE.workload)?.size, 0)
+})
+
+test('what is encoded is what was meant', () => {
+  const step = next(undefined, manifests)
+  const message = fromBinary(
+    ServiceSchema,
+    resource(step, 'node-1', 'service', 'shop/orders')?.value ?? new Uint8Array()
+  )
+  assert.deepEqual(message, step.snapshots.state.services.get('shop/orders'))
+  const workload = fromBinary(
+    WorkloadSchema,
+    resource(step, 'node-1', 'workload', 'uid-orders-1')?.value ?? new Uint8Array()
+  )
+  assert.equal(workload.serviceAccount, 'orders')
+})
+
+test('nothing changed: everything is the same object, snapshots too', () => {
+  const first = next(undefined, manifests)
+  const second = next(
+    first,
+    manifests.map(manifest => structuredClone(manifest))
+  )
+  assert.equal(second.snapshots.forNode('node-1'), first.snapshots.forNode('node-1'))
+  assert.equal(second.snapshots.forNode('node-9'), first.snapshots.forNode('node-9'))
+  assert.equal(second.snapshots.shared, first.snapshots.shared)
+})
+
+test('a new pod is encoded, and nothing else but what it changes', () => {
+  const first = next(undefined, manifests)
+  const second = next(first, [...manifests, pod({ name: 'c', address: '10.0.0.3' })])
+  const same = (type: keyof typeof MESH_TYPE, name: string) =>
+    resource(second, 'node-1', type, name) === resource(first, 'node-1', type, name)
+  assert.ok(same('mesh', 'mesh'))
+  assert.ok(same('service', 'shop/orders'), 'the same account: the same identities')
+  assert.ok(same('service', 'shop/z'))
+  assert.ok(!same('endpoints', 'shop/orders'))
+  assert.ok(same('endpoints', 'shop/z'))
+  assert.ok(same('workload', 'uid-orders-1'))
+  assert.ok(resource(second, 'node-1', 'workload', 'uid-c'))
+})
+
+test('what concerns one node alone leaves the snapshots of the others as they are', () => {
+  const first = next(undefined, manifests)
+  const second = next(first, [...manifests, pod({ ...elsewhere, name: 'c', address: '10.0.0.3' })])
+  assert.equal(second.snapshots.forNode('node-1'), first.snapshots.forNode('node-1'))
+  assert.equal(second.snapshots.forNode('node-9'), first.snapshots.forNode('node-9'))
+  assert.notEqual(second.snapshots.forNode('node-2'), first.snapshots.forNode('node-2'))
+})
+
+test('a policy changes workloads, and endpoints only where it changes how they are reached', () => {
+  const first = next(undefined, manifests)
+  const strict = next(first, [...manifests, policy({ namespace: 'shop', mode: 'STRICT' })])
+  assert.notEqual(
+    resource(strict, 'node-1', 'workload', 'uid-orders-1'),
+    resource(first, 'node-1', 'workload', 'uid-orders-1')
+  )
+  assert.equal(strict.snapshots.shared, first.snapshots.shared)
+  const disabled = next(strict, [...manifests, policy({ namespace: 'shop', mode: 'DISABLE' })])
+  assert.notEqual(
+    resource(disabled, 'node-1', 'endpoints', 'shop/orders'),
+    resource(first, 'node-1', 'endpoints', 'shop/orders')
+  )
+})
+
+test('a node whose last workload is gone is told so', () => {
+  const first = next(undefined, manifests)
+  const second = next(first, manifests.slice(0, 3))
+  assert.equal(second.snapshots.forNode('node-2').types.get(MESH_TYPE.workload)?.size, 0)
+  assert.equal(first.snapshots.forNode('node-2').types.get(MESH_TYPE.workload)?.size, 1)
+})
+
+test('a process that starts anew makes resources of the same versions', () => {
+  const versions = (step: Step) =>
+    [...step.snapshots.shared.values()].flatMap(map => [...map.values()].map(({ version }) => version))
+  const grown = next(next(next(undefined, []), manifests.slice(1)), manifests)
+  assert.deepEqual(versions(grown), versions(next(undefined, manifests.toReversed())))
+})
+
+test('problems that are found again with a cached message are still there', () => {
+  const pinned = [service({ pin: 'guest' }), pod()]
+  const first = next(undefined, pinned)
+  assert.equal(first.snapshots.state.problems.length, 1)
+  assert.deepEqual(next(first, [...pinned, pod(elsewhere)]).snapshots.state.problems, first.snapshots.state.problems)
+})
+
+test('trust bundles are told whatever their order, and a new root is a new mesh', async () => {
+  const year = { notBefore: Date.UTC(2026, 0), notAfter: Date.UTC(2027, 0) }
+  const [a, b] = await Promise.all(['a', 'b'].map(commonName => createRoot({ commonName, ...year })))
+  assert.ok(a && b)
+  const own = (...roots: readonly (typeof a)[]) => ({
+    ...settings,
+    bundles: [
+      { trustDomain: settings.trustDomain, roots: roots.map(({ certificate }) => certificate) },
+      { trustDomain: parseTrustDomain('a.example'), roots: [a.certificate] }
+    ]
+  })
+  const mesh = (step: Step) => resource(step, 'node-1', 'mesh', 'mesh')
+  const first = next(undefined, manifests, own(a, b))
+  const message = fromBinary(MeshSchema, mesh(first)?.value ?? new Uint8Array())
+  assert.deepEqual(
+    message.trustBundles.map(({ trustDomain, roots }) => [trustDomain, roots.length]),
+    [
+      ['a.example', 1],
+      ['cluster.local', 2]
+    ]
+  )
+  assert.equal(mesh(next(first, manifests, own(b, a))), mesh(first))
+  assert.equal(mesh(next(undefined, manifests, own(b, a)))?.version, mesh(first)?.version)
+  assert.notEqual(mesh(next(first, manifests, own(b))), mesh(first))
+})
+
+test('the directory finds pods by UID, by node, and by account and node', () => {
+  const directory = podDirectory(
+    inventoryOf([pod(), pod(elsewhere), pod({ name: 'c', node: undefined, deleted: true })])
+  )
+  assert.deepEqual(directory.pod('uid-orders-1'), {
+    uid: 'uid-orders-1',
+    namespace: 'shop',
+    name: 'orders-1',
+    serviceAccount: 'orders',
+    node: 'node-1',
+    phase: 'Running',
+    deletionTime: undefined
+  })
+  assert.equal(directory.pod('uid-c')?.node, undefined)
+  assert.equal(directory.pod('uid-c')?.deletionTime, 0)
+  assert.equal(directory.pod('uid-x'), undefined)
+  assert.deepEqual(
+    directory.podsOnNode('node-2').map(({ name }) => name),
+    ['b']
+  )
+  assert.deepEqual(directory.podsOnNode('node-9'), [])
+  const of = (serviceAccount: string, node: string, namespace = 'shop') =>
+    directory.podsOf({ namespace, serviceAccount }, node).length
+  assert.deepEqual(
+    [of('orders', 'node-1'), of('guest', 'node-1'), of('guest', 'node-2'), of('orders', 'node-1', 'x')],
+    [1, 0, 1, 0]
+  )
+})

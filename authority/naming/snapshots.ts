@@ -1,0 +1,124 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import {
+  EndpointsSchema,
+  MeshSchema,
+  ServiceSchema,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { createResource, type Resource, type ResourceMap, type Snapshot, typeUrlOf } from '../../shared/xds/index.ts'
+import type { MeshState } from './mesh-state.ts'
+import { reuseMap } from './reuse.ts'
+
+/** Type URLs of the resources that the authority serves. */
+export const MESH_TYPE = {
+  mesh: typeUrlOf(MeshSchema),
+  service: typeUrlOf(ServiceSchema),
+  endpoints: typeUrlOf(EndpointsSchema),
+  workload: typeUrlOf(WorkloadSchema)
+} as const
+
+/** The name of the one resource of type Mesh. */
+export const MESH_NAME = 'mesh'
+
+/** What every agent is to be sent. */
+export interface MeshSnapshots {
+  readonly state: MeshState
+  /** By type: the mesh, Services and Endpoints, which are the same for all. */
+  readonly shared: ReadonlyMap<string, ResourceMap>
+  /** By node, of the nodes that have any. */
+  readonly workloads: ReadonlyMap<string, ResourceMap>
+  /**
+   * What the agent of a node is sent: the mesh, all Services and Endpoints, and the workloads of that node alone. The
+   * same object as before when nothing of it changed.
+   */
+  forNode(node: string): Snapshot
+}
+
+const NO_WORKLOADS: ResourceMap = new Map()
+
+/**
+ * Encodes a state. Given the snapshots of the state before it, whatever did not change is the same object as there,
+ * resources, maps and snapshots alike; nothing is encoded twice.
+ */
+export function snapshots(state: MeshState, previous?: MeshSnapshots): MeshSnapshots {
+  const shared = encodeShared(state, previous)
+  const workloads = new Map<string, ResourceMap>()
+  const byNode = new Map<string, Snapshot>()
+  for (const [node, messages] of state.workloadsByNode) {
+    const old = previous?.state.workloadsByNode.get(node)
+    const resources = encode(WorkloadSchema, messages, old, previous?.workloads.get(node))
+    workloads.set(node, resources)
+    byNode.set(node, snapshotOf(shared, resources, previous?.forNode(node)))
+  }
+  const elsewhere = snapshotOf(shared, NO_WORKLOADS, previous?.forNode(NO_NODE))
+  return new EncodedState(state, shared, workloads, byNode, elsewhere)
+}
+
+// No node has this name.
+const NO_NODE = ''
+
+// A class and not a closure: that would keep `previous` alive, and so every state that there ever was.
+class EncodedState implements MeshSnapshots {
+  readonly state: MeshState
+  readonly shared: ReadonlyMap<string, ResourceMap>
+  readonly workloads: ReadonlyMap<string, ResourceMap>
+  readonly #byNode: ReadonlyMap<string, Snapshot>
+  readonly #elsewhere: Snapshot
+
+  constructor(
+    state: MeshState,
+    shared: ReadonlyMap<string, ResourceMap>,
+    workloads: ReadonlyMap<string, ResourceMap>,
+    byNode: ReadonlyMap<string, Snapshot>,
+    elsewhere: Snapshot
+  ) {
+    this.state = state
+    this.shared = shared
+    this.workloads = workloads
+    this.#byNode = byNode
+    this.#elsewhere = elsewhere
+  }
+
+  forNode(node: string): Snapshot {
+    return this.#byNode.get(node) ?? this.#elsewhere
+  }
+}
+
+function encodeShared(state: MeshState, previous: MeshSnapshots | undefined): ReadonlyMap<string, ResourceMap> {
+  const old = previous?.state
+  const before = previous?.shared
+  const types = new Map([
+    [MESH_TYPE.mesh, encode(MeshSchema, named(state.mesh), old && named(old.mesh), before?.get(MESH_TYPE.mesh))],
+    [MESH_TYPE.service, encode(ServiceSchema, state.services, old?.services, before?.get(MESH_TYPE.service))],
+    [MESH_TYPE.endpoints, encode(EndpointsSchema, state.endpoints, old?.endpoints, before?.get(MESH_TYPE.endpoints))]
+  ])
+  return reuseMap(before, types)
+}
+
+function snapshotOf(
+  shared: ReadonlyMap<string, ResourceMap>,
+  workloads: ResourceMap,
+  before: Snapshot | undefined
+): Snapshot {
+  const types = reuseMap(before?.types, new Map([...shared, [MESH_TYPE.workload, workloads]]))
+  return before !== undefined && types === before.types ? before : Object.freeze({ types })
+}
+
+function named(mesh: MeshState['mesh']): ReadonlyMap<string, MeshState['mesh']> {
+  return new Map([[MESH_NAME, mesh]])
+}
+
+function encode<Schema extends DescMessage>(
+  schema: Schema,
+  messages: ReadonlyMap<string, MessageShape<Schema>>,
+  oldMessages: ReadonlyMap<string, MessageShape<Schema>> | undefined,
+  oldResources: ResourceMap | undefined
+): ResourceMap {
+  if (messages === oldMessages && oldResources !== undefined) return oldResources
+  const resources = new Map<string, Resource>()
+  for (const [name, message] of messages) {
+    const old = oldMessages?.get(name) === message ? oldResources?.get(name) : undefined
+    resources.set(name, old ?? createResource(schema, name, message))
+  }
+  return reuseMap(oldResources, resources)
+}

@@ -1,0 +1,120 @@
+import {
+  defineOptions,
+  duration,
+  existing,
+  listenAddress,
+  type OptionsOf,
+  path,
+  text,
+  trustDomain
+} from '../shared/config/index.ts'
+
+const name = text(
+  'name',
+  'a Kubernetes name: lower-case letters, digits and dashes',
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+)
+
+export const OPTIONS = defineOptions({
+  folder: {
+    flag: 'folder',
+    env: 'COUNTERSIGN_FOLDER',
+    group: 'Configuration',
+    description:
+      'Folder of Kubernetes manifests (YAML) that say which pods, services and policies there are. Watched: a change is taken up at once, a mistake is logged with file, line and field while the last good state goes on.',
+    parser: existing('directory')
+  },
+  state: {
+    flag: 'state',
+    env: 'COUNTERSIGN_STATE',
+    group: 'Configuration',
+    description:
+      'Folder in which the root key is kept, made if it is not there. Whoever reads it can be anybody in the mesh. Lost: every agent needs the new bundle.',
+    parser: path
+  },
+  trustDomain: {
+    flag: 'trust-domain',
+    env: 'COUNTERSIGN_TRUST_DOMAIN',
+    group: 'Identity',
+    description:
+      'Trust domain of the mesh: the part of every SPIFFE ID behind spiffe://. Agents must be given the same.',
+    parser: trustDomain,
+    default: 'cluster.local'
+  },
+  certificateLifetime: {
+    flag: 'certificate-lifetime',
+    env: 'COUNTERSIGN_CERTIFICATE_LIFETIME',
+    group: 'Identity',
+    description:
+      'Lifetime of the certificates of pods and agents. They are renewed at half of it, so half of it is how long the authority may be gone without any of them expiring.',
+    parser: duration('10s', '90d'),
+    default: '24h'
+  },
+  bundleFile: {
+    flag: 'bundle-file',
+    env: 'COUNTERSIGN_BUNDLE_FILE',
+    group: 'Identity',
+    description:
+      'File to which the trust bundle is written (PEM), for agents that have not spoken with the authority yet.',
+    parser: path
+  },
+  tokenKeys: {
+    flag: 'token-keys',
+    env: 'COUNTERSIGN_TOKEN_KEYS',
+    group: 'Attestation',
+    description:
+      'JWKS file with the keys that sign service account tokens (the API server serves it at /openid/v1/jwks). Watched.',
+    parser: existing('file')
+  },
+  tokenIssuer: {
+    flag: 'token-issuer',
+    env: 'COUNTERSIGN_TOKEN_ISSUER',
+    group: 'Attestation',
+    description: 'What the `iss` of service account tokens must be.',
+    parser: text('url', 'the issuer of the API server, as in its /.well-known/openid-configuration'),
+    default: 'https://kubernetes.default.svc.cluster.local'
+  },
+  systemNamespace: {
+    flag: 'system-namespace',
+    env: 'COUNTERSIGN_SYSTEM_NAMESPACE',
+    group: 'Attestation',
+    description:
+      'Namespace of Countersign itself: only its agents may ask for certificates, and its PeerAuthentication holds for the mesh.',
+    parser: name,
+    default: 'countersign-system'
+  },
+  agentServiceAccount: {
+    flag: 'agent-service-account',
+    env: 'COUNTERSIGN_AGENT_SERVICE_ACCOUNT',
+    group: 'Attestation',
+    description: 'Service account of the agents, in the system namespace.',
+    parser: name,
+    default: 'countersign-agent'
+  },
+  clusterDomain: {
+    flag: 'cluster-domain',
+    env: 'COUNTERSIGN_CLUSTER_DOMAIN',
+    group: 'Configuration',
+    description: 'DNS suffix of the cluster: the end of <service>.<namespace>.svc.<suffix>.',
+    parser: text('domain', 'a DNS name in lower case', /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+    default: 'cluster.local'
+  },
+  listen: {
+    flag: 'listen-address',
+    env: 'COUNTERSIGN_LISTEN_ADDRESS',
+    group: 'Addresses',
+    description: 'Where agents connect: gRPC over TLS 1.3.',
+    parser: listenAddress,
+    default: '0.0.0.0:15012'
+  },
+  health: {
+    flag: 'health-address',
+    env: 'COUNTERSIGN_HEALTH_ADDRESS',
+    group: 'Addresses',
+    description: 'Where /livez, /readyz and /metrics are served, over plain HTTP.',
+    parser: listenAddress,
+    default: '0.0.0.0:15014'
+  }
+})
+
+export type AuthorityOptions = OptionsOf<typeof OPTIONS>

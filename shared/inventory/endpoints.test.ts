@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { endpointSliceFromManifest } from './endpoint-slice.ts'
+import { endpointsFromSelectors } from './endpoints.ts'
+import { podFromManifest } from './pod.ts'
+import { indexPods } from './pod-index.ts'
+import { serviceFromManifest } from './service.ts'
+import { endpointsFromSlices } from './slice-endpoints.ts'
+import type { Pod, Service } from './types.ts'
+
+interface PodChanges {
+  readonly name?: string
+  readonly namespace?: string
+  readonly labels?: object
+  readonly deleted?: boolean
+  readonly ports?: readonly object[]
+  readonly status?: object
+}
+
+function pod({
+  name = 'a',
+  namespace = 'shop',
+  labels = { app: 'orders' },
+  deleted,
+  ports = [],
+  status = {}
+}: PodChanges): Pod {
+  const { value } = podFromManifest({
+    metadata: {
+      name,
+      namespace,
+      uid: `uid-${name}`,
+      labels,
+      ...(deleted ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {})
+    },
+    spec: { containers: [{ name: 'app', ports }] },
+    status: { phase: 'Running', podIP: '10.0.0.1', ...status }
+  })
+  assert.ok(value)
+  return value
+}
+
+function service(spec: object = {}): Service {
+  const ports = [{ name: 'http', port: 80, targetPort: 8080 }]
+  const { value } = serviceFromManifest({
+    metadata: { name: 'orders', namespace: 'shop' },
+    spec: { selector: { app: 'orders' }, ports, ...spec }
+  })
+  assert.ok(value)
+  return value
+}
+
+/** `80: 10.0.0.1:8080 ready uid-a`, one line per endpoint. */
+function show(lists: ReturnType<typeof endpointsFromSelectors>): readonly string[] {
+  return lists.flatMap(({ ports }) =>
+    ports.flatMap(({ servicePort, endpoints }) =>
+      endpoints.map(
+        ({ address, port, ready, podUid }) =>
+          `${servicePort}: ${address}:${port} ${ready ? 'ready' : 'not ready'} ${podUid ?? 'no pod'}`
+      )
+    )
+  )
+}
+
+const NAMED = { ports: [{ port: 80, targetPort: 'http' }] }
+const notReady = { conditions: [{ type: 'Ready', status: 'False' }] }
+
+const rows: readonly { title: string; service?: object; pods: readonly PodChanges[]; expected: readonly string[] }[] = [
+  { title: 'a pod with the labels is behind the Service', pods: [{}], expected: ['80: 10.0.0.1:8080 ready uid-a'] },
+  {
+    title: 'a pod with more labels is, too',
+    pods: [{ labels: { app: 'orders', v: '1' } }],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  { title: 'a pod with another value is not', pods: [{ labels: { app: 'order' } }], expected: [] },
+  {
+    title: 'a pod that lacks one of two labels is not',
+    service: { selector: { app: 'orders', tier: 'web' } },
+    pods: [{}],
+    expected: []
+  },
+  { title: 'a pod of another namespace is not', pods: [{ namespace: 'other' }], expected: [] },
+  { title: 'a Service without a selector has no pods', service: { selector: {} }, pods: [{}], expected: [] },
+  {
+    title: 'a pod that is not ready is there and not ready',
+    pods: [{ status: notReady }],
+    expected: ['80: 10.0.0.1:8080 not ready uid-a']
+  },
+  {
+    title: 'a Service may publish what is not ready',
+    service: { publishNotReadyAddresses: true },
+    pods: [{ status: notReady }],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  { title: 'a terminating pod is left out', pods: [{ deleted: true }], expected: [] },
+  { title: 'a pod that has succeeded is left out', pods: [{ status: { phase: 'Succeeded' } }], expected: [] },
+  { title: 'a pod that has failed is left out', pods: [{ status: { phase: 'Failed' } }], expected: [] },
+  { title: 'a pod without an address is left out', pods: [{ status: { podIP: '' } }], expected: [] },
+  {
+    title: 'a named target port is the port of that name',
+    service: NAMED,
+    pods: [{ ports: [{ name: 'http', containerPort: 9000 }] }],
+    expected: ['80: 10.0.0.1:9000 ready uid-a']
+  },
+  {
+    title: 'a pod without the named port is left out',
+    service: NAMED,
+    pods: [{ ports: [{ name: 'web', containerPort: 9000 }] }],
+    expected: []
+  },
+  {
+    title: 'a named UDP port is not meant',
+    service: NAMED,
+    pods: [{ ports: [{ name: 'http', containerPort: 9000, protocol: 'UDP' }] }],
+    expected: []
+  },
+  {
+    title: 'a named port may have another number in every pod',
+    service: NAMED,
+    pods: [
+      { ports: [{ name: 'http', containerPort: 1 }] },
+      { name: 'b', status: { podIP: '10.0.0.2' }, ports: [{ name: 'http', containerPort: 2 }] }
+    ],
+    expected: ['80: 10.0.0.1:1 ready uid-a', '80: 10.0.0.2:2 ready uid-b']
+  },
+  {
+    title: 'a headless Service uses the primary address',
+    service: { clusterIP: 'None' },
+    pods: [{ status: { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] } }],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  {
+    title: 'an IPv6 Service uses the IPv6 address',
+    service: { clusterIP: 'fd00::a' },
+    pods: [{ status: { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] } }],
+    expected: ['80: fd00::1:8080 ready uid-a']
+  },
+  {
+    title: 'a Service of both families uses both',
+    service: { clusterIPs: ['10.1.0.1', 'fd00::a'] },
+    pods: [{ status: { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] } }],
+    expected: ['80: 10.0.0.1:8080 ready uid-a', '80: fd00::1:8080 ready uid-a']
+  }
+]
+
+for (const { title, service: spec, pods, expected } of rows)
+  test(`from selectors: ${title}`, () => {
+    assert.deepEqual(show(endpointsFromSelectors([service(spec)], indexPods(pods.map(pod)))), expected)
+  })
+
+test('the order of the pods does not matter', () => {
+  const pods = [pod({ name: 'a', status: { podIP: '10.0.0.2' } }), pod({ name: 'b' })]
+  const forth = endpointsFromSelectors([service()], indexPods(pods))
+  assert.deepEqual(forth, endpointsFromSelectors([service()], indexPods(pods.toReversed())))
+})
+
+const slice = (endpoints: readonly object[], changes: { name?: string; ports?: readonly object[] } = {}) => {
+  const { value, issues } = endpointSliceFromManifest({
+    metadata: {
+      name: changes.name ?? 'orders-1',
+      namespace: 'shop',
+      labels: { 'kubernetes.io/service-name': 'orders' }
+    },
+    addressType: 'IPv4',
+    endpoints,
+    ports: changes.ports ?? [{ name: 'http', port: 8080 }]
+  })
+  assert.deepEqual(issues, [])
+  assert.ok(value)
+  return value
+}
+
+const at = (address: string, fields: object = {}) => ({ addresses: [address], ...fields })
+const podA = { targetRef: { kind: 'Pod', name: 'a', uid: 'uid-a' } }
+
+const sliceRows: readonly {
+  title: string
+  slices: readonly ReturnType<typeof slice>[]
+  pods?: readonly PodChanges[]
+  expected: readonly string[]
+}[] = [
+  {
+    title: 'an endpoint names its pod',
+    slices: [slice([at('10.0.0.1', podA)])],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  {
+    title: 'an endpoint that is no pod has none',
+    slices: [slice([at('192.0.2.1')])],
+    expected: ['80: 192.0.2.1:8080 ready no pod']
+  },
+  {
+    title: 'an address that a pod has is that pod, even if the slice does not say so',
+    slices: [slice([at('10.0.0.1')])],
+    pods: [{}],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  {
+    title: 'an address that two pods share is neither',
+    slices: [slice([at('10.0.0.1')])],
+    pods: [{}, { name: 'b' }],
+    expected: ['80: 10.0.0.1:8080 ready no pod']
+  },
+  {
+    title: 'an address of a pod that has ended is not that pod',
+    slices: [slice([at('10.0.0.1')])],
+    pods: [{ status: { phase: 'Failed' } }],
+    expected: ['80: 10.0.0.1:8080 ready no pod']
+  },
+  {
+    title: 'a pod may be named without its UID',
+    slices: [slice([at('10.9.9.9', { targetRef: { kind: 'Pod', name: 'a' } })])],
+    pods: [{}],
+    expected: ['80: 10.9.9.9:8080 ready uid-a']
+  },
+  {
+    title: 'a pod that is named without its UID and not known is left out',
+    slices: [slice([at('10.9.9.9', { targetRef: { kind: 'Pod', name: 'x' } })])],
+    pods: [{}],
+    expected: []
+  },
+  {
+    title: 'a target that is no pod is no pod',
+    slices: [slice([at('192.0.2.1', { targetRef: { kind: 'Node', name: 'a', uid: 'u' } })])],
+    expected: ['80: 192.0.2.1:8080 ready no pod']
+  },
+  {
+    title: 'an endpoint may be not ready',
+    slices: [slice([at('192.0.2.1', { conditions: { ready: false } })])],
+    expected: ['80: 192.0.2.1:8080 not ready no pod']
+  },
+  {
+    title: 'an unknown condition counts as ready',
+    slices: [slice([at('192.0.2.1', { conditions: { ready: null } })])],
+    expected: ['80: 192.0.2.1:8080 ready no pod']
+  },
+  {
+    title: 'a terminating endpoint is left out',
+    slices: [slice([at('192.0.2.1', { conditions: { ready: true, terminating: true } })])],
+    expected: []
+  },
+  {
+    title: 'a port of another name is not meant',
+    slices: [slice([at('192.0.2.1')], { ports: [{ name: 'web', port: 8080 }] })],
+    expected: []
+  },
+  {
+    title: 'a UDP port is not meant',
+    slices: [slice([at('192.0.2.1')], { ports: [{ name: 'http', port: 8080, protocol: 'UDP' }] })],
+    expected: []
+  },
+  {
+    title: 'a port without a number is not kept',
+    slices: [slice([at('192.0.2.1')], { ports: [{ name: 'http' }] })],
+    expected: []
+  },
+  {
+    title: 'only the first address counts',
+    slices: [slice([{ addresses: ['192.0.2.1', '192.0.2.2'] }])],
+    expected: ['80: 192.0.2.1:8080 ready no pod']
+  },
+  {
+    title: 'an endpoint in two slices is there once, ready if either says so',
+    slices: [
+      slice([at('192.0.2.1', { conditions: { ready: true } })]),
+      slice([at('192.0.2.1', { conditions: { ready: false } })], { name: 'orders-2' })
+    ],
+    expected: ['80: 192.0.2.1:8080 ready no pod']
+  }
+]
+
+for (const { title, slices, pods = [], expected } of sliceRows)
+  test(`from slices: ${title}`, () => {
+    assert.deepEqual(show(endpointsFromSlices([service({ selector: {} })], slices, indexPods(pods.map(pod)))), expected)
+  })
+
+test('slices of Services that are not there are nothing', () => {
+  assert.deepEqual(endpointsFromSlices([], [slice([at('192.0.2.1')])], indexPods([])), [])
+})
+
+test('host names instead of addresses are refused', () => {
+  const { value, issues } = endpointSliceFromManifest({
+    metadata: { name: 'a', labels: { 'kubernetes.io/service-name': 'a' } },
+    addressType: 'FQDN',
+    endpoints: [at('example.com')]
+  })
+  assert.equal(value, undefined)
+  assert.deepEqual(issues, [{ path: ['addressType'], message: 'expected IPv4 or IPv6, got "FQDN"' }])
+})

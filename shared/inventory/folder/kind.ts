@@ -1,0 +1,55 @@
+import { checkPeerAuthentication, type PeerAuthentication } from '../../policy/index.ts'
+import { deploymentFromManifest } from '../deployment.ts'
+import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
+import type { Normalised } from '../issue.ts'
+import { namespaceFromManifest, nodeFromManifest, serviceAccountFromManifest } from '../namespace.ts'
+import { podFromManifest } from '../pod.ts'
+import { serviceFromManifest } from '../service.ts'
+import type { Namespace, Pod, Service, ServiceAccount } from '../types.ts'
+
+interface Values {
+  Namespace: Namespace
+  ServiceAccount: ServiceAccount
+  Pod: Pod
+  Service: Service
+  EndpointSlice: EndpointSlice
+  PeerAuthentication: PeerAuthentication
+  Deployment: { readonly namespace: string; readonly name: string }
+  Node: { readonly name: string }
+}
+
+export type Kind = keyof Values
+export type Value<K extends Kind> = Values[K]
+
+interface Reader<T> {
+  readonly apiVersions: readonly string[]
+  readonly read: (object: unknown) => Normalised<T>
+}
+
+/** What a folder may hold. Deployments and Nodes are checked, and are no part of the inventory. */
+const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
+  Namespace: { apiVersions: ['v1'], read: namespaceFromManifest },
+  ServiceAccount: { apiVersions: ['v1'], read: serviceAccountFromManifest },
+  Pod: { apiVersions: ['v1'], read: podFromManifest },
+  Service: { apiVersions: ['v1'], read: serviceFromManifest },
+  Node: { apiVersions: ['v1'], read: nodeFromManifest },
+  EndpointSlice: { apiVersions: ['discovery.k8s.io/v1'], read: endpointSliceFromManifest },
+  Deployment: { apiVersions: ['apps/v1'], read: deploymentFromManifest },
+  PeerAuthentication: {
+    apiVersions: ['security.istio.io/v1', 'security.istio.io/v1beta1'],
+    read: object => {
+      const result = checkPeerAuthentication(object)
+      return result.ok ? { value: result.policy, issues: [] } : { value: undefined, issues: result.issues }
+    }
+  }
+}
+
+/** The kind that these two fields name; undefined when it is none of those that are read. */
+export function kindOf(apiVersion: string, kind: string): Kind | undefined {
+  if (!Object.hasOwn(KINDS, kind)) return undefined
+  return KINDS[kind as Kind].apiVersions.includes(apiVersion) ? (kind as Kind) : undefined
+}
+
+export function readKind<K extends Kind>(kind: K, object: unknown): Normalised<Values[K]> {
+  return KINDS[kind].read(object)
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod'
+import { isDnsSubdomain } from './field.ts'
+import type { Labels } from './types.ts'
+
+// Source: Kubernetes, "Labels and Selectors", syntax and character set.
+const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const KEY_ALLOWED =
+  'an optional DNS prefix and a slash, then at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at both ends'
+const VALUE_ALLOWED =
+  'a string of at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at both ends'
+
+/** Ours among the annotations and labels of an object. */
+export const PREFIX = 'countersign.dev/'
+
+const checkKeys = (labels: Labels, context: z.RefinementCtx<Labels>): void => {
+  for (const key of Object.keys(labels))
+    if (!isKey(key))
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `not allowed as a key: expected ${KEY_ALLOWED}`,
+        params: { complete: true }
+      })
+}
+
+/** Labels, absent ones as an empty record. */
+export const labels = z
+  .record(
+    z.string(),
+    z.string({ error: VALUE_ALLOWED }).refine(value => value === '' || NAME.test(value), { error: VALUE_ALLOWED }),
+    { error: 'a mapping of strings' }
+  )
+  .superRefine(checkKeys)
+  .nullish()
+  .transform(value => sorted(value ?? {}))
+
+/** Annotations, reduced to those of Countersign. */
+export const annotations = z
+  .record(z.string(), z.string({ error: 'a string' }), { error: 'a mapping of strings' })
+  .superRefine(checkKeys)
+  .nullish()
+  .transform(value => sorted(value ?? {}, PREFIX))
+
+/** Whether `labels` has every pair of `selector`. An empty selector matches everything: callers decide before. */
+export function matches(selector: Labels, candidate: Labels): boolean {
+  for (const key in selector) if (candidate[key] !== selector[key]) return false
+  return true
+}
+
+function isKey(key: string): boolean {
+  const slash = key.indexOf('/')
+  return slash === -1 ? NAME.test(key) : isDnsSubdomain(key.slice(0, slash)) && NAME.test(key.slice(slash + 1))
+}
+
+function sorted(record: Labels, prefix = ''): Labels {
+  const entries = Object.entries(record).filter(([key]) => key.startsWith(prefix))
+  return Object.freeze(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))))
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { podFromManifest, uidOfManifest } from './pod.ts'
+import type { Pod } from './types.ts'
+
+const pod = (changes: { metadata?: object; spec?: object; status?: object } = {}) => ({
+  metadata: { name: 'orders-1', namespace: 'shop', ...changes.metadata },
+  spec: { containers: [{ name: 'app' }], ...changes.spec },
+  ...(changes.status === undefined ? {} : { status: changes.status })
+})
+
+const ready = { type: 'Ready', status: 'True' }
+const port = (containerPort: number, name?: string, protocol?: string) => ({ containerPort, name, protocol })
+
+const readings: readonly { title: string; manifest: object; expected: Partial<Pod> }[] = [
+  {
+    title: 'a pod that names no namespace is in default',
+    manifest: pod({ metadata: { namespace: undefined } }),
+    expected: { namespace: 'default' }
+  },
+  { title: 'a pod that names no account runs as default', manifest: pod(), expected: { serviceAccount: 'default' } },
+  {
+    title: 'an empty account means default',
+    manifest: pod({ spec: { serviceAccountName: '' } }),
+    expected: { serviceAccount: 'default' }
+  },
+  {
+    title: 'an account is read',
+    manifest: pod({ spec: { serviceAccountName: 'orders' } }),
+    expected: { serviceAccount: 'orders' }
+  },
+  { title: 'a UID is read', manifest: pod({ metadata: { uid: 'a-b' } }), expected: { uid: 'a-b' } },
+  {
+    title: 'a pod without a phase is Pending and not ready',
+    manifest: pod(),
+    expected: { phase: 'Pending', ready: false }
+  },
+  {
+    title: 'a Running pod without conditions is ready',
+    manifest: pod({ status: { phase: 'Running' } }),
+    expected: { ready: true }
+  },
+  {
+    title: 'a condition says that a pod is ready',
+    manifest: pod({ status: { phase: 'Running', conditions: [ready] } }),
+    expected: { ready: true }
+  },
+  {
+    title: 'conditions without Ready make a pod not ready',
+    manifest: pod({ status: { phase: 'Running', conditions: [{ type: 'Initialized', status: 'True' }] } }),
+    expected: { ready: false }
+  },
+  {
+    title: 'Ready may be False',
+    manifest: pod({ status: { phase: 'Running', conditions: [{ ...ready, status: 'False' }] } }),
+    expected: { ready: false }
+  },
+  {
+    title: 'a time of deletion makes it terminating',
+    manifest: pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }),
+    expected: { terminating: true, deletionTime: Date.UTC(2026, 0, 1) }
+  },
+  {
+    title: 'a time of deletion may be a Date, as clients deliver it',
+    manifest: pod({ metadata: { deletionTimestamp: new Date(0) } }),
+    expected: { terminating: true, deletionTime: 0 }
+  },
+  {
+    title: 'an explicit null is nothing',
+    manifest: pod({ metadata: { deletionTimestamp: null, labels: null, annotations: null, uid: null } }),
+    expected: { terminating: false, labels: {} }
+  },
+  {
+    title: 'the primary address comes first and once',
+    manifest: pod({ status: { podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] } }),
+    expected: { addresses: ['10.0.0.1', 'fd00::1'] }
+  },
+  { title: 'an empty address is none', manifest: pod({ status: { podIP: '' } }), expected: { addresses: [] } },
+  { title: 'a node is read', manifest: pod({ spec: { nodeName: 'node-1' } }), expected: { node: 'node-1' } },
+  {
+    title: 'a native sidecar with the name of the proxy is a proxy',
+    manifest: pod({ spec: { initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }] } }),
+    expected: { hasProxy: true }
+  },
+  {
+    title: 'a container with the name of the proxy is a proxy',
+    manifest: pod({ spec: { containers: [{ name: 'app' }, { name: 'countersign-proxy' }] } }),
+    expected: { hasProxy: true }
+  },
+  {
+    title: 'a container with a name like that of the proxy is none',
+    manifest: pod({ spec: { containers: [{ name: 'countersign-proxy2' }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'annotations of others are not kept',
+    manifest: pod({ metadata: { annotations: { 'countersign.dev/x': '1', 'example.com/y': '2' } } }),
+    expected: { annotations: { 'countersign.dev/x': '1' } }
+  },
+  {
+    title: 'ports are TCP unless they say otherwise',
+    manifest: pod({ spec: { containers: [{ name: 'a', ports: [port(80, 'http'), port(53, 'dns', 'UDP')] }] } }),
+    expected: {
+      ports: [
+        { name: 'http', number: 80, protocol: 'TCP' },
+        { name: 'dns', number: 53, protocol: 'UDP' }
+      ]
+    }
+  },
+  {
+    title: 'ports of native sidecars count, those of other init containers and of the proxy do not',
+    manifest: pod({
+      spec: {
+        initContainers: [
+          { name: 'countersign-proxy', restartPolicy: 'Always', ports: [port(15021)] },
+          { name: 'cache', restartPolicy: 'Always', ports: [port(6379)] },
+          { name: 'setup', ports: [port(1)] }
+        ]
+      }
+    }),
+    expected: { ports: [{ number: 6379, protocol: 'TCP' }] }
+  }
+]
+
+for (const { title, manifest, expected } of readings)
+  test(title, () => {
+    const { value, issues } = podFromManifest(manifest)
+    assert.deepEqual(issues, [])
+    assert.ok(value)
+    for (const [field, wanted] of Object.entries(expected)) assert.deepEqual(value[field as keyof Pod], wanted, field)
+  })
+
+test('a pod without a UID gets one that follows from its name', () => {
+  const uid = podFromManifest(pod()).value?.uid
+  assert.equal(uid, uidOfManifest('shop', 'orders-1'))
+  assert.match(uid ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.notEqual(uid, uidOfManifest('shop', 'orders-2'))
+})
+
+test('a time of deletion that is none is refused', () => {
+  for (const deletionTimestamp of ['soon', '2026-13-01T00:00:00Z', 7])
+    assert.equal(podFromManifest(pod({ metadata: { deletionTimestamp } })).value, undefined)
+})
+
+test('a pod is frozen all the way down', () => {
+  const { value } = podFromManifest(
+    pod({ metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', ports: [port(80)] }] } })
+  )
+  assert.ok(value)
+  for (const part of [value, value.labels, value.annotations, value.addresses, value.ports, value.ports[0]])
+    assert.ok(Object.isFrozen(part))
+})
+
+test('a pod whose injection label means nothing is still a pod', () => {
+  const { value, issues } = podFromManifest(pod({ metadata: { labels: { 'countersign.dev/inject': 'yes' } } }))
+  assert.equal(value?.name, 'orders-1')
+  assert.deepEqual(
+    issues.map(({ path }) => path),
+    [['metadata', 'labels', 'countersign.dev/inject']]
+  )
+})

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { isIP } from 'node:net'
+import * as z from 'zod'
+import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, text } from './field.ts'
+import { checkInjectLabel } from './inject-label.ts'
+import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
+import { metadata } from './metadata.ts'
+import { declaredPorts, hasProxy, podSpec } from './pod-spec.ts'
+import type { Labels, Pod } from './types.ts'
+
+const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
+
+const status = mapping({
+  phase: optional(z.enum(PHASES, { error: PHASES.join(', ') })),
+  podIP: optional(ipAddressOrEmpty),
+  podIPs: optionalList(mapping({ ip: ipAddress })),
+  conditions: optionalList(mapping({ type: text, status: text }))
+})
+
+const schema = mapping({ metadata, spec: podSpec, status: optional(status) })
+type Parsed = z.output<typeof schema>
+
+/**
+ * Kubernetes, core/v1 Pod.
+ *
+ * A manifest written by hand need not have everything that the API server adds: without a UID it gets one that
+ * follows from its name (see `uidOfManifest`), without a phase it is Pending, and a Running pod without conditions
+ * counts as ready.
+ */
+export function podFromManifest(object: unknown): Normalised<Pod> {
+  const parsed = schema.safeParse(object)
+  if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
+  const pod = podOf(parsed.data)
+  const issues = [...checkInjectLabel(pod.labels, ['metadata', 'labels']), ...checkApplicationAddress(pod.annotations)]
+  return { value: pod, issues }
+}
+
+/** The UID of a pod whose manifest has none: a UUID that follows from its name (RFC 9562, version 8). */
+export function uidOfManifest(namespace: string, name: string): string {
+  const digest = createHash('sha256').update(`countersign pod ${namespace}/${name}`).digest().subarray(0, 16)
+  digest.writeUInt8((digest.readUInt8(6) & 0x0f) | 0x80, 6)
+  digest.writeUInt8((digest.readUInt8(8) & 0x3f) | 0x80, 8)
+  return digest.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+function podOf({ metadata, spec, status }: Parsed): Pod {
+  const { namespace, name } = metadata
+  const phase = status?.phase ?? 'Pending'
+  return Object.freeze({
+    namespace,
+    name,
+    uid: metadata.uid ?? uidOfManifest(namespace, name),
+    labels: metadata.labels,
+    annotations: metadata.annotations,
+    serviceAccount: spec.serviceAccountName || 'default',
+    ...(spec.nodeName === undefined ? {} : { node: spec.nodeName }),
+    addresses: addressesOf(status),
+    phase,
+    ready: isReady(status, phase),
+    terminating: metadata.deletionTimestamp !== undefined,
+    ...(metadata.deletionTimestamp === undefined ? {} : { deletionTime: metadata.deletionTimestamp }),
+    hasProxy: hasProxy(spec),
+    ports: declaredPorts(spec)
+  })
+}
+
+function addressesOf(status: Parsed['status']): readonly string[] {
+  const primary = status?.podIP ? [status.podIP] : []
+  return Object.freeze([...new Set([...primary, ...(status?.podIPs ?? []).map(({ ip }) => ip)])])
+}
+
+function isReady(status: Parsed['status'], phase: Pod['phase']): boolean {
+  const conditions = status?.conditions ?? []
+  if (conditions.length === 0) return phase === 'Running'
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+}
+
+const APPLICATION_ADDRESS = 'countersign.dev/application-address'
+
+function checkApplicationAddress(annotations: Labels): readonly Issue[] {
+  const value = annotations[APPLICATION_ADDRESS]
+  if (value === undefined || isIP(value) !== 0) return []
+  const path = ['metadata', 'annotations', APPLICATION_ADDRESS]
+  return [{ path, message: `expected an IP address, got ${show(value)}` }]
+}
