@@ -1,0 +1,19 @@
+// Admission: the API server's door. A review comes in, an answer goes out.
+//
+// In: AdmissionReview of admission.k8s.io/v1 over HTTPS; what injection and validation decide. Out: the answer, a log
+// line, counters.
+// Never: asks the API server anything: a decision must not wait for what it may be needed for; never decides itself.
+// Source: Kubernetes, dynamic admission control.
+
+export {
+  type AdmissionServer,
+  type AdmissionServerOptions,
+  createAdmissionServer,
+  type ServingCertificateSource
+} from './admission-server.ts'
+export { answerReview, type Verdict } from './answer.ts'
+export { type AdmissionMetrics, createAdmissionMetrics } from './metrics.ts'
+export { type AdmissionRequest, parseReview } from './review.ts'
+export { reviewPod } from './review-pod.ts'
+export { reviewPolicy } from './review-policy.ts'
+export type { Reviewer } from './routes.ts'

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import type { Pod } from '../injection/index.ts'
+import { checkShape } from './shape.ts'
+
+const words = z.record(z.string(), z.string()).nullish()
+
+const container = z.looseObject({
+  name: z.string(),
+  args: z.array(z.string()).nullish(),
+  ports: z.array(z.looseObject({ containerPort: z.number(), protocol: z.string().nullish() })).nullish(),
+  securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
+  startupProbe: z.looseObject({ httpGet: z.looseObject({}).nullish() }).nullish(),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish()
+})
+
+// Only what injection reads: the API server has decoded the pod before it sends it, and checks it afterwards.
+const schema = z.looseObject({
+  metadata: z.looseObject({ labels: words, annotations: words }),
+  spec: z.looseObject({
+    hostNetwork: z.boolean().nullish(),
+    os: z.looseObject({ name: z.string() }).nullish(),
+    securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
+    initContainers: z.array(container).nullish(),
+    containers: z.array(container),
+    volumes: z
+      .array(z.looseObject({ name: z.string(), csi: z.looseObject({ volumeAttributes: words }).nullish() }))
+      .nullish()
+  })
+})
+
+/**
+ * A pod out of an AdmissionReview, the very object, so that a patch fits it.
+ *
+ * @throws CountersignError ERR_ADMISSION_REVIEW_INVALID naming every field that is wrong
+ */
+export function parsePod(object: unknown): Pod {
+  checkShape(schema, object, ['request', 'object'])
+  return object as Pod
+}

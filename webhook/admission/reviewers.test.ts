@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { parseOptions } from '../../shared/config/index.ts'
+import { CountersignError } from '../../shared/errors/index.ts'
+import { WEBHOOK_OPTIONS } from '../options.ts'
+import { injectionSettings } from '../settings.ts'
+import { type AdmissionRequest, reviewPod, reviewPolicy } from './index.ts'
+
+const settings = injectionSettings(parseOptions(WEBHOOK_OPTIONS, [], {}))
+const POD = { metadata: { generateName: 'web-' }, spec: { containers: [{ name: 'web' }] } }
+
+function request(changes: Partial<AdmissionRequest>): AdmissionRequest {
+  return {
+    uid: 'u1',
+    kind: { group: '', version: 'v1', kind: 'Pod' },
+    operation: 'CREATE',
+    subResource: '',
+    namespace: 'shop',
+    name: '',
+    dryRun: false,
+    object: POD,
+    ...changes
+  }
+}
+
+describe('the verdict on a pod', () => {
+  it('is a patch', () => {
+    const verdict = reviewPod(request({}), settings)
+    assert.ok(verdict.kind === 'allow' && verdict.outcome === 'injected')
+    assert.equal(verdict.patch?.length, 2)
+  })
+
+  it('takes the namespace from the request, since a pod of a controller names none', () => {
+    const verdict = reviewPod(request({ namespace: 'kube-system' }), settings)
+    assert.ok(verdict.kind === 'allow')
+    assert.deepEqual([verdict.outcome, verdict.reason, verdict.warnings], ['skipped', 'excluded-namespace', []])
+  })
+
+  it('warns who asked for a proxy and gets none', () => {
+    const object = { metadata: {}, spec: { hostNetwork: true, containers: [] } }
+    const verdict = reviewPod(request({ object }), settings)
+    assert.ok(verdict.kind === 'allow')
+    assert.equal(verdict.reason, 'host-network')
+    assert.match(verdict.warnings?.[0] ?? '', /^the pod runs without a proxy: spec\.hostNetwork is true/)
+  })
+
+  it('is a refusal with everything that is wrong', () => {
+    const object = { ...POD, metadata: { annotations: { 'countersign.dev/proxy-cpu': 'much' } } }
+    const verdict = reviewPod(request({ object }), settings)
+    assert.ok(verdict.kind === 'deny')
+    assert.equal(verdict.reason, 'invalid')
+    assert.match(verdict.message, /annotation countersign\.dev\/proxy-cpu "much"/)
+  })
+
+  for (const changes of [
+    { operation: 'UPDATE' },
+    { operation: 'DELETE', object: null },
+    { subResource: 'eviction' }
+  ] as const)
+    it(`leaves what creates no pod as it is: ${JSON.stringify(changes)}`, () => {
+      assert.deepEqual(reviewPod(request(changes), settings), {
+        kind: 'allow',
+        outcome: 'skipped',
+        reason: 'not-a-creation'
+      })
+    })
+
+  it('refuses what is no pod, naming what it is', () => {
+    const verdict = reviewPod(request({ kind: { group: 'apps', version: 'v1', kind: 'Deployment' } }), settings)
+    assert.ok(verdict.kind === 'deny')
+    assert.equal(verdict.reason, 'unsupported')
+    assert.match(verdict.message, /got Deployment of apps\/v1/)
+  })
+
+  const malformed: Readonly<Record<string, readonly [unknown, string]>> = {
+    nothing: [undefined, 'request.object: expected object, got nothing'],
+    null: [null, 'request.object: expected object, got null'],
+    'no spec': [{ metadata: {} }, 'request.object.spec: expected object, got nothing'],
+    'no metadata': [{ spec: { containers: [] } }, 'request.object.metadata: expected object, got nothing'],
+    'containers as an object': [
+      { metadata: {}, spec: { containers: {} } },
+      'request.object.spec.containers: expected array, got object'
+    ],
+    'a container without a name': [
+      { metadata: {}, spec: { containers: [{}] } },
+      'request.object.spec.containers[0].name: expected string, got nothing'
+    ],
+    'a port as text': [
+      { metadata: {}, spec: { containers: [{ name: 'a', ports: [{ containerPort: '80' }] }] } },
+      'request.object.spec.containers[0].ports[0].containerPort: expected number, got "80"'
+    ],
+    'a label that is no text': [
+      { metadata: { labels: { a: true } }, spec: { containers: [] } },
+      'request.object.metadata.labels.a: expected string, got boolean'
+    ],
+    'volumes as text': [
+      { metadata: {}, spec: { containers: [], volumes: 'x'.repeat(100) } },
+      'request.object.spec.volumes: expected array, got string'
+    ]
+  }
+  for (const [what, [object, message]] of Object.entries(malformed))
+    it(`cannot be given for ${what}`, () => {
+      assert.throws(
+        () => reviewPod(request({ object }), settings),
+        (thrown: unknown) =>
+          thrown instanceof CountersignError &&
+          thrown.code === 'ERR_ADMISSION_REVIEW_INVALID' &&
+          assert.equal(thrown.message, message) === undefined
+      )
+    })
+})
+
+describe('the verdict on a policy', () => {
+  const policy = (mode: string) => ({
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { name: 'p', namespace: 'shop' },
+    spec: { mtls: { mode } }
+  })
+
+  it('is that it may be stored, perhaps with a warning', () => {
+    assert.deepEqual(reviewPolicy(request({ object: policy('STRICT') })), {
+      kind: 'allow',
+      outcome: 'accepted',
+      warnings: []
+    })
+    const verdict = reviewPolicy(request({ object: policy('UNSET'), operation: 'UPDATE' }))
+    assert.equal(verdict.kind === 'allow' && verdict.warnings?.length, 1)
+  })
+
+  it('is that it may be deleted, whatever it was', () => {
+    assert.equal(reviewPolicy(request({ operation: 'DELETE', object: null })).kind, 'allow')
+  })
+
+  it('is a refusal with the field', () => {
+    const verdict = reviewPolicy(request({ object: policy('strict') }))
+    assert.ok(verdict.kind === 'deny')
+    assert.equal(verdict.reason, 'invalid')
+    assert.match(verdict.message, /^spec\.mtls\.mode: expected one of/)
+  })
+
+  it('is a refusal of kinds that are not known, naming those that are', () => {
+    const verdict = reviewPolicy(request({ object: { apiVersion: 'v1', kind: 'Pod' } }))
+    assert.ok(verdict.kind === 'deny')
+    assert.equal(verdict.reason, 'unsupported')
+    assert.match(verdict.message, /PeerAuthentication/)
+  })
+
+  for (const object of [null, undefined, 'x', [], {}, { kind: 'Pod' }])
+    it(`cannot be given for ${JSON.stringify(object)}`, () => {
+      assert.throws(() => reviewPolicy(request({ object })), /^CountersignError: request\.object/)
+    })
+})

@@ -1,0 +1,96 @@
+import { isIP } from 'node:net'
+import { didYouMean } from '../../shared/suggest/index.ts'
+import { INJECT_LABEL, PREFIX } from './names.ts'
+import type { Pod } from './pod.ts'
+import { AMOUNTS, type ProxyResources, type ResourceName, resourceProblems } from './resources.ts'
+import { type InjectionSettings, PROXY_LOG_LEVELS, type ProxyLogLevel } from './settings.ts'
+
+/** What the annotations of a pod make of the settings, for that pod. */
+export interface ProxyWishes {
+  readonly resources: ProxyResources
+  readonly logLevel: ProxyLogLevel
+  /** Where the application listens when the proxy owns the pod's address: an IPv4 or IPv6 literal. */
+  readonly applicationAddress?: string
+}
+
+interface Annotation {
+  readonly allowed: string
+  /** What to change in the wishes; `undefined` when the text is not allowed. */
+  read(text: string, wishes: ProxyWishes): ProxyWishes | undefined
+}
+
+function resource(name: ResourceName): Annotation {
+  const { allowed, parse } = AMOUNTS[name]
+  return {
+    allowed,
+    read(text, wishes) {
+      const quantity = parse(text)
+      return quantity && { ...wishes, resources: { ...wishes.resources, [name]: quantity } }
+    }
+  }
+}
+
+const RESOURCE_ANNOTATIONS: Readonly<Record<ResourceName, string>> = {
+  cpu: `${PREFIX}proxy-cpu`,
+  cpuLimit: `${PREFIX}proxy-cpu-limit`,
+  memory: `${PREFIX}proxy-memory`,
+  memoryLimit: `${PREFIX}proxy-memory-limit`
+}
+
+export const APPLICATION_ADDRESS = `${PREFIX}application-address`
+
+/** Every annotation of a pod that injection reads. */
+export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
+  ...Object.entries(RESOURCE_ANNOTATIONS).map(([name, key]) => [key, resource(name as ResourceName)] as const),
+  [
+    `${PREFIX}proxy-log-level`,
+    {
+      allowed: `one of ${PROXY_LOG_LEVELS.join(', ')}`,
+      read(text, wishes) {
+        const logLevel = PROXY_LOG_LEVELS.find(level => level === text)
+        return logLevel && { ...wishes, logLevel }
+      }
+    }
+  ],
+  [
+    APPLICATION_ADDRESS,
+    {
+      allowed: 'an IPv4 or IPv6 address without a port, such as 127.0.0.1 or ::1',
+      // A zone ("fe80::1%eth0") names an interface of some other machine.
+      read: (text, wishes) =>
+        isIP(text) !== 0 && !text.includes('%') ? { ...wishes, applicationAddress: text } : undefined
+    }
+  ]
+])
+
+/** Annotations under our prefix that are not for injection; on a pod they mean nothing and harm nothing. */
+const ELSEWHERE: ReadonlySet<string> = new Set([`${PREFIX}service-accounts`])
+
+/** The wishes of a pod, and what is wrong with its annotations: each problem names annotation, value, what is allowed. */
+export function readAnnotations(pod: Pod, settings: InjectionSettings): { wishes: ProxyWishes; problems: string[] } {
+  const { resources, logLevel } = settings
+  let wishes: ProxyWishes = { resources, logLevel }
+  const problems: string[] = []
+  const given = new Set<string>()
+  for (const [name, value] of Object.entries(pod.metadata?.annotations ?? {})) {
+    if (!name.startsWith(PREFIX) || ELSEWHERE.has(name)) continue
+    const annotation = ANNOTATIONS.get(name)
+    const read = annotation?.read(value, wishes)
+    if (annotation === undefined) problems.push(unknownAnnotation(name))
+    else if (read === undefined)
+      problems.push(`annotation ${name} ${JSON.stringify(value)}: expected ${annotation.allowed}`)
+    wishes = read ?? wishes
+    given.add(name)
+  }
+  const nameOf = (name: ResourceName): string => {
+    const key = RESOURCE_ANNOTATIONS[name]
+    return given.has(key) ? `annotation ${key}` : `default of ${key}`
+  }
+  return { wishes, problems: [...problems, ...resourceProblems(wishes.resources, nameOf)] }
+}
+
+function unknownAnnotation(name: string): string {
+  if (name === INJECT_LABEL) return `annotation ${name}: not an annotation but a label, of a pod or a namespace`
+  const known = [...ANNOTATIONS.keys()].map(key => key.slice(PREFIX.length))
+  return `annotation ${name}: unknown${didYouMean(name.slice(PREFIX.length), known)}; known are ${known.join(', ')}`
+}

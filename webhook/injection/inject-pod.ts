@@ -1,0 +1,59 @@
+import type { Operation } from 'fast-json-patch'
+import { readAnnotations } from './annotations.ts'
+import { otherProxies, proxyConflicts } from './conflicts.ts'
+import { findExisting } from './existing.ts'
+import type { Container, Pod, Volume } from './pod.ts'
+import { proxyContainer, proxyVolume } from './proxy.ts'
+import type { InjectionSettings } from './settings.ts'
+import { labelProblems, type Skip, skipReason } from './skip.ts'
+
+export type InjectionResult =
+  | { readonly kind: 'patch'; readonly patch: readonly Operation[] }
+  | Skip
+  /** Everything that stands in the way, each as a sentence, and all of it as one message. */
+  | { readonly kind: 'refuse'; readonly problems: readonly string[]; readonly message: string }
+
+const ALREADY_INJECTED: Skip = {
+  kind: 'skip',
+  reason: 'already-injected',
+  message: 'it has the container and the volume already',
+  unexpected: false
+}
+
+/**
+ * Decides what happens to a pod of which the API server asks: the JSON patch (RFC 6902) that adds the proxy and its
+ * volume, or why it is left alone, or why it must not run like this.
+ *
+ * @param namespace of the request: a pod made by a controller may not name its own yet
+ */
+export function injectPod(pod: Pod, namespace: string, settings: InjectionSettings): InjectionResult {
+  const skip = skipReason(pod, namespace, settings)
+  if (skip !== undefined) return skip
+  const { wishes, problems: annotationProblems } = readAnnotations(pod, settings)
+  const volume = proxyVolume(wishes)
+  const existing = findExisting(pod, volume)
+  const others = otherProxies(pod)
+  if (existing.kind === 'complete' && others.length === 0) return ALREADY_INJECTED
+  const problems = [
+    ...labelProblems(pod),
+    ...others,
+    ...(existing.kind === 'foreign' ? existing.problems : []),
+    ...proxyConflicts(pod),
+    ...annotationProblems
+  ]
+  if (problems.length > 0) return { kind: 'refuse', problems, message: problems.join('; ') }
+  return { kind: 'patch', patch: additions(pod, proxyContainer(settings, wishes), volume) }
+}
+
+// Two operations, written and not computed: a difference between two lists would rewrite every init container in
+// order to move it by one place, and nobody could see from the patch that nothing else was touched.
+function additions({ spec }: Pod, container: Container, volume: Volume): Operation[] {
+  return [
+    spec?.initContainers
+      ? { op: 'add', path: '/spec/initContainers/0', value: container }
+      : { op: 'add', path: '/spec/initContainers', value: [container] },
+    spec?.volumes
+      ? { op: 'add', path: '/spec/volumes/-', value: volume }
+      : { op: 'add', path: '/spec/volumes', value: [volume] }
+  ]
+}

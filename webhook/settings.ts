@@ -1,0 +1,38 @@
+import { optionsInvalid } from '../shared/config/index.ts'
+import { type InjectionSettings, type ProxyResources, type ResourceName, resourceProblems } from './injection/index.ts'
+import { WEBHOOK_OPTIONS, type WebhookOptions } from './options.ts'
+
+// What a cluster needs in order to start and to heal must never wait for a proxy.
+const ALWAYS_EXCLUDED = ['kube-system', 'kube-node-lease']
+
+const OPTION_OF: Readonly<Record<ResourceName, keyof typeof WEBHOOK_OPTIONS>> = {
+  cpu: 'proxyCpu',
+  cpuLimit: 'proxyCpuLimit',
+  memory: 'proxyMemory',
+  memoryLimit: 'proxyMemoryLimit'
+}
+
+/** @throws CountersignError ERR_OPTION_INVALID when options are only wrong together */
+export function injectionSettings(options: WebhookOptions): InjectionSettings {
+  const resources: ProxyResources = {
+    cpu: options.proxyCpu,
+    cpuLimit: options.proxyCpuLimit,
+    memory: options.proxyMemory,
+    memoryLimit: options.proxyMemoryLimit
+  }
+  const problems = resourceProblems(resources, name => `--${WEBHOOK_OPTIONS[OPTION_OF[name]].flag}`)
+  const drainTimeSeconds = options.proxyDrainTime / 1_000
+  if (!Number.isInteger(drainTimeSeconds))
+    problems.push(`--${WEBHOOK_OPTIONS.proxyDrainTime.flag} "${options.proxyDrainTime}ms": expected whole seconds`)
+  if (options.certificateFolder === undefined && options.dnsNames.length === 0)
+    problems.push(`--${WEBHOOK_OPTIONS.dnsNames.flag}: expected at least one name`)
+  if (problems.length > 0) throw optionsInvalid(problems)
+  return Object.freeze({
+    image: options.proxyImage,
+    imagePullPolicy: options.proxyImagePullPolicy,
+    resources,
+    logLevel: options.proxyLogLevel,
+    drainTimeSeconds,
+    excludedNamespaces: new Set([...ALWAYS_EXCLUDED, options.systemNamespace, ...options.excludedNamespaces])
+  })
+}
