@@ -1,0 +1,116 @@
+import { isIP } from 'node:net'
+import { parseTrustDomain, type TrustDomain } from '../../shared/identity/index.ts'
+import {
+  type Endpoints,
+  EndpointsSchema,
+  type Mesh,
+  MeshSchema,
+  MutualTlsMode,
+  type Service,
+  ServiceSchema,
+  type Workload,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { parseCertificate, type TrustBundle } from '../../shared/x509/index.ts'
+import { type ResourceType, resourceType } from '../../shared/xds/index.ts'
+
+/** What the authority said of the mesh, as a whole and at one moment. Frozen, a new one after each change. */
+export interface MeshState {
+  /** Undefined until the authority, or what was kept of it, has been heard. */
+  readonly mesh: Mesh | undefined
+  /** By UID of the pod: those of this node. */
+  readonly workloads: ReadonlyMap<string, Workload>
+  /** By `<namespace>/<name>`. */
+  readonly services: ReadonlyMap<string, Service>
+  /** By `<namespace>/<name>` of the Service. */
+  readonly endpoints: ReadonlyMap<string, Endpoints>
+  /**
+   * Whether this is all there is: the authority has answered for every type, now or before a restart. While false,
+   * what is missing may be missing only because it was not heard of yet.
+   */
+  readonly synced: boolean
+}
+
+/** Name of the one Mesh resource. */
+export const MESH_NAME = 'mesh'
+
+export interface MeshTypes {
+  readonly mesh: ResourceType<Mesh>
+  readonly workload: ResourceType<Workload>
+  readonly service: ResourceType<Service>
+  readonly endpoints: ResourceType<Endpoints>
+}
+
+/**
+ * The types of mesh state, each with what is checked before a resource is taken: that nothing goes into a proxy's
+ * configuration by which Envoy would refuse the rest of it.
+ */
+export function meshTypes(trustDomain: TrustDomain): MeshTypes {
+  return {
+    mesh: resourceType(MeshSchema, (mesh, name) => {
+      if (name !== MESH_NAME) throw new Error(`name: expected ${MESH_NAME}, got ${name}`)
+      if (mesh.trustDomain !== trustDomain)
+        throw new Error(`trust_domain: expected ${trustDomain}, got ${mesh.trustDomain}`)
+      if (!trustBundlesOf(mesh).some(bundle => bundle.trustDomain === trustDomain))
+        throw new Error(`trust_bundles: expected one for ${trustDomain}`)
+    }),
+    workload: resourceType(WorkloadSchema, (workload, name) => {
+      if (workload.uid !== name) throw new Error(`uid: expected ${name}, got ${workload.uid}`)
+      checkAddresses('addresses', workload.addresses)
+      for (const { number } of workload.ports) checkPort('ports', number)
+      checkMode('mode', workload.mode)
+      for (const [port, mode] of Object.entries(workload.portModes)) {
+        checkPort('port_modes', Number(port))
+        checkMode(`port_modes.${port}`, mode)
+      }
+    }),
+    service: resourceType(ServiceSchema, (service, name) => {
+      const own = `${service.namespace}/${service.name}`
+      if (own !== name) throw new Error(`namespace and name: expected ${name}, got ${own}`)
+      checkAddresses('addresses', service.addresses)
+      for (const { number } of service.ports) checkPort('ports', number)
+    }),
+    endpoints: resourceType(EndpointsSchema, ({ ports }) => {
+      for (const { servicePort, endpoints } of ports) {
+        checkPort('ports.service_port', servicePort)
+        checkAddresses(
+          'ports.endpoints.address',
+          endpoints.map(({ address }) => address)
+        )
+        for (const { port } of endpoints) checkPort('ports.endpoints.port', port)
+      }
+    })
+  }
+}
+
+/**
+ * The trust bundles of a mesh, parsed.
+ *
+ * @throws CountersignError ERR_SPIFFE_ID_INVALID or ERR_CERTIFICATE_INVALID, Error for a bundle without a root
+ */
+export function trustBundlesOf(mesh: Mesh): readonly TrustBundle[] {
+  return mesh.trustBundles.map(bundle => {
+    const trustDomain = parseTrustDomain(bundle.trustDomain)
+    const roots = bundle.roots.map(parseCertificate)
+    // An empty bundle would read as "nobody is trusted" here, and as "anybody" by some validators.
+    if (roots.length === 0) throw new Error(`trust_bundles: ${trustDomain} has no root, expected at least one`)
+    if (roots.some(root => !root.isAuthority))
+      throw new Error(`trust_bundles: ${trustDomain} has a root that is no authority`)
+    return { trustDomain, roots }
+  })
+}
+
+function checkAddresses(field: string, addresses: readonly string[]): void {
+  const wrong = addresses.find(address => isIP(address) === 0)
+  if (wrong !== undefined) throw new Error(`${field}: expected IP addresses, got ${JSON.stringify(wrong)}`)
+}
+
+function checkPort(field: string, port: number): void {
+  if (port < 1 || port > 65_535) throw new Error(`${field}: expected a port from 1 to 65535, got ${port}`)
+}
+
+function checkMode(field: string, mode: MutualTlsMode): void {
+  // An enum of proto3 is open: a value from a newer authority comes as its number.
+  if (mode === MutualTlsMode.UNSPECIFIED || MutualTlsMode[mode] === undefined)
+    throw new Error(`${field}: expected a known mode, got ${mode}`)
+}

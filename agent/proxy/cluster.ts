@@ -1,0 +1,114 @@
+import { create } from '@bufbuild/protobuf'
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt'
+import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  type CircuitBreakers,
+  CircuitBreakersSchema
+} from '../../shared/proto/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_LbPolicy as LbPolicy,
+  Cluster_DiscoveryType as Type
+} from '../../shared/proto/gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { BindConfig } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../shared/proto/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { HttpProtocolOptionsSchema } from '../../shared/proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { createResource, type Resource } from '../../shared/xds/index.ts'
+import { socketAddress } from './address.ts'
+import { milliseconds } from './duration.ts'
+
+/** What differs between clusters. */
+type ClusterParts = Partial<
+  Pick<
+    Cluster,
+    | 'clusterDiscoveryType'
+    | 'edsClusterConfig'
+    | 'lbPolicy'
+    | 'loadAssignment'
+    | 'transportSocket'
+    | 'transportSocketMatches'
+    | 'upstreamBindConfig'
+  >
+>
+
+/** The HTTP version that a cluster is spoken to in: always HTTP/2, or whatever the client spoke. */
+export type HttpVersion = 'http2' | 'same as downstream'
+
+export const httpVersionOf = (protocol: Protocol): HttpVersion =>
+  protocol === Protocol.HTTP2 ? 'http2' : 'same as downstream'
+
+/** How long a connection in a pool may be unused before it is closed. */
+interface PoolOptions {
+  readonly http: HttpVersion
+  readonly idleMs: number
+}
+
+// Envoy's defaults (1,024 of each) would limit what the application and its servers have agreed on between them.
+const MOST = 0xffff_ffff
+const NO_LIMITS: CircuitBreakers = create(CircuitBreakersSchema, {
+  thresholds: [{ maxConnections: MOST, maxPendingRequests: MOST, maxRequests: MOST, maxRetries: MOST }]
+})
+
+const HTTP2 = { allowConnect: true }
+
+const httpOptions = ({ http, idleMs }: PoolOptions): Any =>
+  anyPack(
+    HttpProtocolOptionsSchema,
+    create(HttpProtocolOptionsSchema, {
+      commonHttpProtocolOptions: { idleTimeout: milliseconds(idleMs) },
+      upstreamProtocolOptions:
+        http === 'http2'
+          ? {
+              case: 'explicitHttpConfig',
+              value: { protocolConfig: { case: 'http2ProtocolOptions', value: HTTP2 } }
+            }
+          : { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: HTTP2 } }
+    })
+  )
+
+/** What every cluster has: no limits of its own, and probes that find connections whose other end is gone. */
+export function cluster(name: string, pool: PoolOptions, parts: ClusterParts): Resource {
+  return createResource(ClusterSchema, name, {
+    name,
+    connectTimeout: milliseconds(5_000),
+    circuitBreakers: NO_LIMITS,
+    upstreamConnectionOptions: { tcpKeepalive: { keepaliveTime: 300 } },
+    typedExtensionProtocolOptions: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': httpOptions(pool) },
+    ...parts
+  })
+}
+
+// Applications close idle connections early (2 s is the shortest default known), and one that closes while a request
+// is on its way fails that request. Connecting anew over loopback costs next to nothing.
+const APPLICATION_IDLE_MS = 1_000
+
+/** To the application beside the proxy, at an address that is known. */
+export function applicationCluster(name: string, address: string, port: number, http: HttpVersion): Resource {
+  return cluster(
+    name,
+    { http, idleMs: APPLICATION_IDLE_MS },
+    {
+      clusterDiscoveryType: { case: 'type', value: Type.STATIC },
+      loadAssignment: create(ClusterLoadAssignmentSchema, {
+        clusterName: name,
+        endpoints: [
+          { lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: socketAddress(address, port) } } }] }
+        ]
+      })
+    }
+  )
+}
+
+/** To where the connection was going before it was redirected. */
+export function originalDestinationCluster(name: string, http: HttpVersion, bind?: BindConfig): Resource {
+  return cluster(
+    name,
+    { http, idleMs: APPLICATION_IDLE_MS },
+    {
+      clusterDiscoveryType: { case: 'type', value: Type.ORIGINAL_DST },
+      lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+      ...(bind === undefined ? {} : { upstreamBindConfig: bind })
+    }
+  )
+}

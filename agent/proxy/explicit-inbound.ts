@@ -1,0 +1,33 @@
+import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { Resource } from '../../shared/xds/index.ts'
+import { applicationCluster, httpVersionOf } from './cluster.ts'
+import { inboundChains, modeOf } from './inbound-chains.ts'
+import { listener, TLS_INSPECTOR } from './listener.ts'
+import { memoize, memoizeKeyed } from './memoize.ts'
+import { inboundClusterName, inboundListenerName } from './names.ts'
+import { workloadPorts } from './workload-ports.ts'
+
+/** One listener on the pod's own addresses for each port that it declares; others are not open. */
+export const explicitInboundListeners: (workload: Workload) => readonly Resource[] = memoize(workload =>
+  workloadPorts(workload).map(({ number, protocol }) =>
+    listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
+      listenerFilters: [TLS_INSPECTOR],
+      filterChains: [
+        ...inboundChains({
+          name: String(number),
+          protocol,
+          mode: modeOf(workload, number),
+          cluster: inboundClusterName(number)
+        })
+      ]
+    })
+  )
+)
+
+/** To the application, at the address where it listens beside the proxy. */
+export const explicitInboundClusters: (workload: Workload, applicationAddress: string) => readonly Resource[] =
+  memoizeKeyed((workload, applicationAddress) =>
+    workloadPorts(workload).map(({ number, protocol }) =>
+      applicationCluster(inboundClusterName(number), applicationAddress, number, httpVersionOf(protocol))
+    )
+  )

@@ -1,0 +1,108 @@
+// Mesh state and pods for the tests of this room.
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { parseTrustDomain, SpiffeId as Spiffe, type SpiffeId } from '../../shared/identity/index.ts'
+import {
+  type Endpoints,
+  EndpointsSchema,
+  MeshSchema,
+  MutualTlsMode,
+  Protocol,
+  type Service,
+  ServiceSchema,
+  type Workload,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { createRoot, generateKeyPair, type Issuer, signCertificate, spkiOf } from '../../shared/x509/index.ts'
+import type { MeshState } from './index.ts'
+import type { PodSvid } from './secrets.ts'
+
+export const TRUST_DOMAIN = parseTrustDomain('mesh.test')
+const HOUR_MS = 3_600_000
+
+export const spiffeId = (namespace: string, account: string, trustDomain = TRUST_DOMAIN): SpiffeId =>
+  Spiffe.workload(trustDomain, namespace, account)
+
+export const newRoot = (): Promise<Issuer> =>
+  createRoot({ commonName: 'test root', notBefore: Date.now() - HOUR_MS, notAfter: Date.now() + HOUR_MS })
+
+export async function newSvid(root: Issuer, id: SpiffeId): Promise<PodSvid> {
+  const { publicKey, privateKey } = await generateKeyPair()
+  const leaf = signCertificate(
+    { spiffeId: id, notBefore: Date.now() - HOUR_MS, notAfter: Date.now() + HOUR_MS, usage: 'workload' },
+    spkiOf(publicKey),
+    root
+  )
+  return { spiffeId: id, chain: [leaf], privateKey }
+}
+
+type ServiceInit = Exclude<MessageInitShape<typeof ServiceSchema>, Service>
+type EndpointsInit = Exclude<MessageInitShape<typeof EndpointsSchema>, Endpoints>
+type WorkloadInit = Exclude<MessageInitShape<typeof WorkloadSchema>, Workload>
+
+export const newService = (init: ServiceInit): Service =>
+  create(ServiceSchema, { namespace: 'shop', name: 'orders', ...init })
+
+export const newEndpoints = (ports: EndpointsInit['ports'] & object): Endpoints => create(EndpointsSchema, { ports })
+
+export const newWorkload = (init: WorkloadInit): Workload =>
+  create(WorkloadSchema, {
+    uid: 'b1946ac9-0000-4000-8000-000000000001',
+    namespace: 'shop',
+    name: 'orders-0',
+    serviceAccount: 'orders',
+    addresses: ['10.1.0.7'],
+    mode: MutualTlsMode.STRICT,
+    ...init
+  })
+
+export interface StateInit {
+  readonly roots: readonly Issuer[]
+  readonly services?: readonly Service[]
+  readonly endpoints?: Readonly<Record<string, Endpoints>>
+  /** Trust domains beside `mesh.test`, with their roots. */
+  readonly foreign?: Readonly<Record<string, Issuer>>
+}
+
+export const newState = ({ roots, services = [], endpoints = {}, foreign = {} }: StateInit): MeshState => ({
+  mesh: create(MeshSchema, {
+    trustDomain: TRUST_DOMAIN,
+    clusterDomain: 'cluster.local',
+    trustBundles: [
+      { trustDomain: TRUST_DOMAIN, roots: roots.map(({ certificate }) => certificate.der) },
+      ...Object.entries(foreign).map(([trustDomain, { certificate }]) => ({ trustDomain, roots: [certificate.der] }))
+    ]
+  }),
+  services: new Map(services.map(service => [`${service.namespace}/${service.name}`, service])),
+  endpoints: new Map(Object.entries(endpoints))
+})
+
+export const EVERY_PROTOCOL = [Protocol.TCP, Protocol.HTTP, Protocol.HTTP2, Protocol.TLS] as const
+
+/** Services of every protocol, with endpoints with and without a proxy. */
+export function manyServices(count: number, family: 'ipv4' | 'ipv6'): Pick<StateInit, 'services' | 'endpoints'> {
+  const address = (net: string, index: number): string =>
+    family === 'ipv4' ? `10.${net}.${index >> 8}.${index & 255}` : `fd00:${net}::${(index + 1).toString(16)}`
+  const services = Array.from({ length: count }, (_, index) =>
+    newService({
+      namespace: index % 2 === 0 ? 'shop' : 'billing',
+      name: `service-${index}`,
+      addresses: index % 7 === 6 ? [] : [address('96', index)],
+      ports: EVERY_PROTOCOL.map((protocol, port) => ({ number: 80 + port, name: `port-${port}`, protocol })),
+      identities: index % 5 === 4 ? [] : [spiffeId('shop', `account-${index}`).toString()]
+    })
+  )
+  const endpoints = services.map((service, index): [string, Endpoints] => [
+    `${service.namespace}/${service.name}`,
+    newEndpoints([
+      {
+        servicePort: 80,
+        endpoints: [
+          { address: address('1', index), port: 8080, mutualTls: true },
+          { address: address('2', index), port: 8080, mutualTls: false }
+        ]
+      }
+    ])
+  ])
+  return { services, endpoints: Object.fromEntries(endpoints) }
+}

@@ -1,0 +1,131 @@
+import { create } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import { TypedExtensionConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
+import { type Filter, FilterSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { RouteConfiguration } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
+import { RouterSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
+import {
+  HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+  type HttpFilter,
+  HttpFilterSchema,
+  HttpConnectionManager_InternalAddressConfigSchema as InternalAddressConfigSchema,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  HttpConnectionManager_SetCurrentClientCertDetailsSchema as SetCurrentClientCertDetailsSchema
+} from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
+import { type Direction, requestLog } from './access-log.ts'
+import { hostRange } from './address.ts'
+import { NEVER } from './duration.ts'
+import { localReply } from './local-reply.ts'
+
+/** Where a connection manager has its routes from. */
+export type RouteSource = HttpConnectionManager['routeSpecifier']
+
+/** What differs by direction. */
+type ManagerParts = Partial<
+  Pick<HttpConnectionManager, 'forwardClientCertDetails' | 'setCurrentClientCertDetails' | 'normalizePath'>
+>
+
+/** What differs between one HTTP connection manager and another of its direction. */
+export interface HttpOptions {
+  readonly routes: RouteSource
+  /** CONNECT requests are let in, for routes that end them. */
+  readonly connect?: boolean
+}
+
+/** Towards the application; `peer`: the other end has shown a certificate, and the application is told whose. */
+export const inboundHttp = (peer: 'verified' | 'unknown', options: HttpOptions): Filter =>
+  httpFilter('inbound', options, {
+    ...(peer === 'verified' ? FORWARD_PEER : DROP_PEER),
+    // Policies compare paths: what they see and what the application sees must be one thing (RFC 3986, section 6).
+    normalizePath: true
+  })
+
+/** Away from the application. What it sends as is, it may send; but it may not claim to be somebody. */
+export const outboundHttp = (options: HttpOptions): Filter => httpFilter('outbound', options, DROP_PEER)
+
+// By x-envoy-* headers a request would steer retries, timeouts and statistics of every proxy on its way: one request
+// could become thousands, or name statistics until the memory is full.
+const WITHOUT_ENVOY_HEADERS = create(TypedExtensionConfigSchema, {
+  name: 'envoy.http.early_header_mutation.header_mutation',
+  typedConfig: anyPack(
+    HeaderMutationSchema,
+    create(HeaderMutationSchema, {
+      mutations: [
+        {
+          action: {
+            case: 'removeOnMatch',
+            value: { keyMatcher: { matchPattern: { case: 'prefix', value: 'x-envoy-' } } }
+          }
+        }
+      ]
+    })
+  )
+})
+
+// No address has a privilege, and x-envoy-internal is added to nothing. An empty list would mean the private ones.
+const NOBODY_INTERNAL = create(InternalAddressConfigSchema, { cidrRanges: [hostRange('255.255.255.255')] })
+
+// x-forwarded-client-cert is set to `By=<own SPIFFE ID>;Hash=…;URI=<the peer's>` or removed: whatever the peer sent
+// in it is gone either way.
+const FORWARD_PEER: ManagerParts = {
+  forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+  setCurrentClientCertDetails: create(SetCurrentClientCertDetailsSchema, { uri: true })
+}
+const DROP_PEER: ManagerParts = { forwardClientCertDetails: ForwardClientCert.SANITIZE }
+
+function httpFilter(direction: Direction, options: HttpOptions, parts: ManagerParts): Filter {
+  return filterOf(
+    create(HttpConnectionManagerSchema, {
+      codecType: CodecType.AUTO,
+      statPrefix: direction,
+      routeSpecifier: options.routes,
+      httpFilters: [ROUTER],
+      accessLog: [requestLog(direction)],
+      upgradeConfigs: [{ upgradeType: 'websocket' }, ...(options.connect ? [{ upgradeType: 'CONNECT' }] : [])],
+      // Time limits are the application's business: each of these has a default that ends something long but healthy.
+      streamIdleTimeout: NEVER,
+      // Both ends are the application's: nothing is added to what it sends and gets, and x-forwarded-* stays as it was.
+      useRemoteAddress: false,
+      internalAddressConfig: NOBODY_INTERNAL,
+      earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
+      generateRequestId: false,
+      serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+      httpProtocolOptions: { acceptHttp10: true },
+      // WebSockets over HTTP/2 (RFC 8441).
+      http2ProtocolOptions: { allowConnect: true },
+      localReplyConfig: localReply(direction),
+      ...parts
+    })
+  )
+}
+
+/** For what the proxy itself answers. */
+export function plainHttp(statPrefix: string, routeConfig: RouteConfiguration): Filter {
+  const manager = create(HttpConnectionManagerSchema, {
+    codecType: CodecType.AUTO,
+    statPrefix,
+    routeSpecifier: { case: 'routeConfig', value: routeConfig },
+    httpFilters: [ROUTER],
+    generateRequestId: false,
+    internalAddressConfig: NOBODY_INTERNAL
+  })
+  return filterOf(manager)
+}
+
+const filterOf = (manager: HttpConnectionManager): Filter =>
+  create(FilterSchema, {
+    name: 'envoy.filters.network.http_connection_manager',
+    configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) }
+  })
+
+const ROUTER: HttpFilter = create(HttpFilterSchema, {
+  name: 'envoy.filters.http.router',
+  configType: {
+    case: 'typedConfig',
+    value: anyPack(RouterSchema, create(RouterSchema, { suppressEnvoyHeaders: true }))
+  }
+})

@@ -1,0 +1,120 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { MutualTlsMode, Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { TransportSocket } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainSchema
+} from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { inboundHttp } from './http.ts'
+import { SNI_SUFFIX } from './names.ts'
+import { singleRoute } from './route.ts'
+import { tcpFilter } from './tcp.ts'
+import { HTTP_SERVER_SOCKET, TCP_SERVER_SOCKET } from './tls.ts'
+
+type Mode = 'strict' | 'permissive' | 'disable'
+type Kind = 'http' | 'tcp' | 'tls'
+
+/**
+ * The filter chains that a port can have. Each has one name and one content, whatever the mode: a change of mode adds
+ * and removes chains, and connections on chains that stay are not touched.
+ *
+ * - mtls: TLS, ended here. On ports of HTTP that is any TLS: the application speaks none.
+ * - mtls-marked: TLS from a proxy of the mesh, told by its server name; the application may speak TLS of its own.
+ * - mtls-unmarked: every other TLS, ended here as well: a client with an SVID and no proxy.
+ * - plaintext: HTTP in the clear.
+ * - untouched: bytes as they are, TLS or not.
+ * - untouched-tls: TLS as it is.
+ */
+type Chain = 'mtls' | 'mtls-marked' | 'mtls-unmarked' | 'plaintext' | 'untouched' | 'untouched-tls'
+
+// No chain for a connection means that it is closed. An application's own TLS is no proof of who calls: strict ports
+// refuse it, outside the mesh's.
+const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> = {
+  http: {
+    strict: ['mtls'],
+    permissive: ['mtls', 'plaintext'],
+    disable: ['plaintext', 'untouched-tls']
+  },
+  tcp: {
+    strict: ['mtls-marked', 'mtls-unmarked'],
+    permissive: ['mtls-marked', 'untouched'],
+    disable: ['untouched']
+  },
+  tls: {
+    strict: ['mtls-marked'],
+    permissive: ['mtls-marked', 'untouched'],
+    disable: ['untouched']
+  }
+}
+
+interface ChainContent {
+  readonly match: MessageInitShape<typeof FilterChainSchema>['filterChainMatch'] & object
+  readonly socket?: TransportSocket
+  readonly filter: (cluster: string) => Filter
+}
+
+const tcp = (cluster: string): Filter => tcpFilter('inbound', cluster)
+const tcpOverMutualTls = (cluster: string): Filter => tcpFilter('inbound', cluster, { mutualTls: true })
+const http =
+  (peer: 'verified' | 'unknown') =>
+  (cluster: string): Filter =>
+    inboundHttp(peer, { routes: { case: 'routeConfig', value: singleRoute(cluster, { retry: false }) } })
+
+const TLS = { transportProtocol: 'tls' }
+const MARKED = { ...TLS, serverNames: [`*.${SNI_SUFFIX}`] }
+
+const CONTENT: Readonly<Record<Chain, ChainContent>> = {
+  mtls: { match: TLS, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
+  'mtls-marked': { match: MARKED, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
+  'mtls-unmarked': { match: TLS, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
+  plaintext: { match: { transportProtocol: 'raw_buffer' }, filter: http('unknown') },
+  untouched: { match: {}, filter: tcp },
+  'untouched-tls': { match: TLS, filter: tcp }
+}
+
+const MODES: Readonly<Record<MutualTlsMode, Mode>> = {
+  // Never sent; if it were, nothing would be let in that should not be.
+  [MutualTlsMode.UNSPECIFIED]: 'strict',
+  [MutualTlsMode.DISABLE]: 'disable',
+  [MutualTlsMode.PERMISSIVE]: 'permissive',
+  [MutualTlsMode.STRICT]: 'strict'
+}
+
+const KINDS: Readonly<Record<Protocol, Kind>> = {
+  [Protocol.UNSPECIFIED]: 'tcp',
+  [Protocol.TCP]: 'tcp',
+  [Protocol.HTTP]: 'http',
+  [Protocol.HTTP2]: 'http',
+  [Protocol.TLS]: 'tls'
+}
+
+/** What the chains of one port, or of all undeclared ports together, are made from. */
+export interface InboundPort {
+  /** Before the chain's own name; the port number, usually. */
+  readonly name: string
+  readonly protocol: Protocol
+  readonly mode: MutualTlsMode
+  readonly cluster: string
+  /** Matched on where one listener serves many ports. */
+  readonly destinationPort?: number
+}
+
+export function inboundChains(port: InboundPort): readonly FilterChain[] {
+  const destination = port.destinationPort === undefined ? {} : { destinationPort: port.destinationPort }
+  // proto3 enums are open: a value that is not known here is one that a newer authority knows.
+  const kind = KINDS[port.protocol] ?? 'tcp'
+  const mode = MODES[port.mode] ?? 'strict'
+  return CHAINS[kind][mode].map(chain => {
+    const { match, socket, filter } = CONTENT[chain]
+    return create(FilterChainSchema, {
+      name: `${port.name}/${chain}`,
+      filterChainMatch: { ...match, ...destination },
+      ...(socket === undefined ? {} : { transportSocket: socket }),
+      filters: [filter(port.cluster)]
+    })
+  })
+}
+
+/** What a workload accepts on a port: the port's own mode, or the workload's. */
+export const modeOf = (workload: Workload, port: number): MutualTlsMode => workload.portModes[port] ?? workload.mode

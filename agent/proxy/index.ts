@@ -1,0 +1,16 @@
+// The proxy's configuration: mesh state, a pod and its certificate become Envoy resources.
+//
+// In: messages of countersign.mesh.v1, a pod's SVID, how its traffic is intercepted. Out: a Snapshot for that pod's
+// socket, and the bootstrap file its Envoy starts from.
+// Never: touches a socket, a file or a clock; decides who is trusted; encodes twice what it has encoded. Inputs are
+// immutable: what changes is replaced, and identity of objects is what tells.
+// Source: Envoy 1.40, API v3; X509-SVID section 5.2 for the SPIFFE validator. docs/proxy.md of Envoy's own reference.
+
+export { type BootstrapOptions, createBootstrap } from './bootstrap.ts'
+export type { Interception } from './interception.ts'
+export type { MeshState } from './mesh-state.ts'
+export { NAMES, outboundClusterName, PORTS, peersSecretName, SNI_SUFFIX } from './names.ts'
+export { type PodResources, type PodState, podResources } from './pod-resources.ts'
+export { identitySecrets, trustSecrets } from './secrets.ts'
+export { type SharedResources, sharedResources } from './shared-resources.ts'
+export { composeSnapshot } from './snapshot.ts'

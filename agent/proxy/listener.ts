@@ -1,0 +1,61 @@
+import { create } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import { TrafficDirection } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type ListenerFilter,
+  ListenerFilterSchema
+} from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { type Listener, ListenerSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_pb.js'
+import { OriginalDstSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
+import { TlsInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import { createResource, type Resource } from '../../shared/xds/index.ts'
+import { type Direction, listenerLog } from './access-log.ts'
+import { socketAddress } from './address.ts'
+import { milliseconds } from './duration.ts'
+
+/** What differs between listeners. */
+type ListenerParts = Partial<Pick<Listener, 'listenerFilters' | 'filterChains' | 'defaultFilterChain'>>
+
+/** Reads where the connection was going before it was redirected. */
+export const ORIGINAL_DESTINATION: ListenerFilter = create(ListenerFilterSchema, {
+  name: 'envoy.filters.listener.original_dst',
+  configType: { case: 'typedConfig', value: anyPack(OriginalDstSchema, create(OriginalDstSchema)) }
+})
+
+/** Tells TLS from everything else by the first bytes, and reads the server name. */
+export const TLS_INSPECTOR: ListenerFilter = create(ListenerFilterSchema, {
+  name: 'envoy.filters.listener.tls_inspector',
+  configType: { case: 'typedConfig', value: anyPack(TlsInspectorSchema, create(TlsInspectorSchema)) }
+})
+
+// Where the server speaks first there are no first bytes to wait for. Such a connection in the clear is taken for
+// what it is after this time; mutual TLS always starts with the client and does not wait.
+const INSPECTION_LIMIT_MS = 2_000
+
+/**
+ * A listener of the data path. Everything but its filter chains is the same during the whole life of a pod: Envoy
+ * closes all connections of a listener when anything else of it changes.
+ */
+export function listener(
+  name: string,
+  direction: Direction,
+  addresses: readonly string[],
+  port: number,
+  parts: ListenerParts
+): Resource {
+  const [first, ...others] = addresses
+  if (first === undefined) throw new TypeError(`listener ${name} has no address`)
+  return createResource(ListenerSchema, name, {
+    name,
+    address: socketAddress(first, port),
+    additionalAddresses: others.map(address => ({ address: socketAddress(address, port) })),
+    statPrefix: name.replaceAll('/', '_'),
+    trafficDirection: direction === 'inbound' ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
+    listenerFiltersTimeout: milliseconds(INSPECTION_LIMIT_MS),
+    continueOnListenerFiltersTimeout: true,
+    // Idle connections are never closed, so those whose other end is gone must be found some other way.
+    tcpKeepalive: { keepaliveTime: 300 },
+    accessLog: [listenerLog(direction)],
+    ...parts
+  })
+}

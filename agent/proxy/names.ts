@@ -1,0 +1,64 @@
+/** Ports that the proxy itself listens on; no workload port of the same number is ever served. */
+export const PORTS = {
+  outbound: 15001,
+  inbound: 15006,
+  probes: 15020,
+  readiness: 15021,
+  metrics: 15090
+} as const
+
+const RESERVED: ReadonlySet<number> = new Set(Object.values(PORTS))
+
+export function isReserved(port: number): boolean {
+  return RESERVED.has(port)
+}
+
+/** Names that other rooms or a bootstrap file refer to. Changing one is a change for every running proxy. */
+export const NAMES = {
+  secret: {
+    /** The pod's certificate and key, also served under its SPIFFE ID. */
+    identity: 'default',
+    /** Roots of the mesh's own trust domain. */
+    ownTrust: 'ROOTCA',
+    /** Roots of every trust domain that the mesh accepts, each for its own names only. */
+    allTrust: 'ALL'
+  },
+  listener: { outbound: 'outbound', inbound: 'inbound', readiness: 'readiness', metrics: 'metrics' },
+  cluster: {
+    /** The agent and the admin interface: the only two that a bootstrap file holds. */
+    agent: 'agent',
+    admin: 'admin',
+    /** To wherever the connection was going, as it is. */
+    passthrough: 'passthrough',
+    /** To the application that the connection was going to, with the source address that capture lets through. */
+    inbound: 'inbound',
+    inboundHttp2: 'inbound-http2'
+  }
+} as const
+
+/** The listener of one workload port where nothing is redirected. */
+export const inboundListenerName = (port: number): string => `inbound/${port}`
+
+/** The cluster behind that listener. */
+export const inboundClusterName = (port: number): string => `inbound/${port}`
+
+/** The cluster of one port of a Service; its endpoints have the same name. */
+export const outboundClusterName = (namespace: string, service: string, port: number): string =>
+  `outbound/${namespace}/${service}/${port}`
+
+/** The secret that says who may serve a Service. */
+export const peersSecretName = (namespace: string, service: string): string => `peers/${namespace}/${service}`
+
+/** The route configuration of explicit proxying, as seen from one namespace. */
+export const outboundRouteName = (namespace: string): string => `outbound/${namespace}`
+
+/**
+ * Ends the server name (RFC 6066, section 3) of every connection that a proxy of the mesh opens, and so marks it:
+ * a port whose application speaks TLS itself can tell the mesh's TLS from the application's. ALPN is left to HTTP,
+ * because Envoy picks the codec by what ALPN agreed on. `.internal` is reserved for private use.
+ */
+export const SNI_SUFFIX = 'countersign.internal'
+
+/** Example: `5432.orders.shop.countersign.internal`. At most 3 × 63 + 28 characters, so always a valid host name. */
+export const serverNameOf = (namespace: string, service: string, port: number): string =>
+  `${port}.${service}.${namespace}.${SNI_SUFFIX}`

@@ -1,0 +1,76 @@
+import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { Resource } from '../../shared/xds/index.ts'
+import { explicitInboundClusters, explicitInboundListeners } from './explicit-inbound.ts'
+import { explicitOutboundListener, explicitRoutes } from './explicit-outbound.ts'
+import { type Families, familiesOf, wildcardsOf } from './families.ts'
+import { metricsListener, readinessListener } from './health-listeners.ts'
+import type { Interception } from './interception.ts'
+import { memoize } from './memoize.ts'
+import type { MeshState } from './mesh-state.ts'
+import { redirectInboundClusters, redirectInboundListener } from './redirect-inbound.ts'
+import { passthroughCluster, redirectOutboundListener } from './redirect-outbound.ts'
+import type { PodSvid } from './secrets.ts'
+
+/** One pod, as its node's agent knows it. */
+export interface PodState {
+  readonly workload: Workload
+  readonly svid: PodSvid
+  readonly interception: Interception
+}
+
+/** What only this pod has, or only pods like it; its certificate aside. */
+export interface PodResources {
+  readonly clusters: readonly Resource[]
+  readonly listeners: readonly Resource[]
+  readonly routes: readonly Resource[]
+}
+
+/**
+ * Pods that are alike share resources, as objects: outgoing listeners of redirected pods by address family, routes
+ * by namespace.
+ *
+ * @throws TypeError when the application's address is the pod's own: the proxy would call itself
+ */
+export function podResources(state: MeshState, { workload, interception }: PodState): PodResources {
+  switch (interception.kind) {
+    case 'redirect': {
+      const families = familiesOf(workload)
+      return {
+        clusters: [passthroughCluster, ...redirectInboundClusters[families].values()],
+        listeners: [
+          redirectOutboundListener(state.services, families),
+          redirectInboundListener(workload),
+          ...redirectHealthListeners[families]
+        ],
+        routes: []
+      }
+    }
+    case 'explicit': {
+      const { applicationAddress } = interception
+      if (workload.addresses.includes(applicationAddress))
+        throw new TypeError(`application address ${applicationAddress} is the pod's own: expected another one`)
+      return {
+        clusters: explicitInboundClusters(workload, applicationAddress),
+        listeners: [
+          explicitOutboundListener(workload, applicationAddress),
+          ...explicitInboundListeners(workload),
+          ...explicitHealthListeners(workload)
+        ],
+        routes: [explicitRoutes(state.mesh, state.services, workload.namespace)]
+      }
+    }
+  }
+}
+
+const healthListeners = (addresses: readonly string[]): readonly Resource[] => [
+  readinessListener(addresses),
+  metricsListener(addresses)
+]
+
+const redirectHealthListeners: Readonly<Record<Families, readonly Resource[]>> = {
+  ipv4: healthListeners(wildcardsOf('ipv4')),
+  ipv6: healthListeners(wildcardsOf('ipv6')),
+  dual: healthListeners(wildcardsOf('dual'))
+}
+
+const explicitHealthListeners = memoize((workload: Workload) => healthListeners(workload.addresses))

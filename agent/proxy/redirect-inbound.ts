@@ -1,0 +1,71 @@
+import { create } from '@bufbuild/protobuf'
+import { Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  BindConfigSchema,
+  ExtraSourceAddressSchema,
+  type SocketAddress,
+  SocketAddressSchema
+} from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
+import { type Resource, type ResourceMap, resourceMap } from '../../shared/xds/index.ts'
+import { originalDestinationCluster } from './cluster.ts'
+import { deliverySourcesOf, type Families, familiesOf, wildcardsOf } from './families.ts'
+import { inboundChains, modeOf } from './inbound-chains.ts'
+import { listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
+import { memoize } from './memoize.ts'
+import { NAMES, PORTS } from './names.ts'
+import { blackHole } from './redirect-outbound.ts'
+import { workloadPorts } from './workload-ports.ts'
+
+/**
+ * The listener of all incoming connections. Ports of which nothing is known carry bytes, under the mode of the
+ * workload: strict is strict on every port.
+ */
+export const redirectInboundListener: (workload: Workload) => Resource = memoize(workload =>
+  listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
+    listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR],
+    filterChains: [
+      blackHole(PORTS.inbound),
+      ...workloadPorts(workload).flatMap(({ number, protocol }) =>
+        inboundChains({
+          name: String(number),
+          protocol,
+          mode: modeOf(workload, number),
+          cluster: protocol === Protocol.HTTP2 ? NAMES.cluster.inboundHttp2 : NAMES.cluster.inbound,
+          destinationPort: number
+        })
+      ),
+      ...inboundChains({
+        name: 'undeclared',
+        protocol: Protocol.TCP,
+        mode: workload.mode,
+        cluster: NAMES.cluster.inbound
+      })
+    ]
+  })
+)
+
+/**
+ * To the application, at the very address that the client called (so one that listens on the pod's address alone
+ * works, and one that listens on localhost alone stays private), from an address that capture lets through.
+ */
+export const redirectInboundClusters: Readonly<Record<Families, ResourceMap>> = {
+  ipv4: deliveryClusters('ipv4'),
+  ipv6: deliveryClusters('ipv6'),
+  dual: deliveryClusters('dual')
+}
+
+function deliveryClusters(families: Families): ResourceMap {
+  const [first = '', ...others] = deliverySourcesOf(families)
+  const bind = create(BindConfigSchema, {
+    sourceAddress: anyPortOf(first),
+    extraSourceAddresses: others.map(address => create(ExtraSourceAddressSchema, { address: anyPortOf(address) }))
+  })
+  return resourceMap([
+    originalDestinationCluster(NAMES.cluster.inbound, 'same as downstream', bind),
+    originalDestinationCluster(NAMES.cluster.inboundHttp2, 'http2', bind)
+  ])
+}
+
+function anyPortOf(address: string): SocketAddress {
+  return create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: 0 } })
+}

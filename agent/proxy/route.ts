@@ -1,0 +1,80 @@
+import { create } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import {
+  type RetryPolicy,
+  RetryPolicySchema,
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema
+} from '../../shared/proto/gen/envoy/config/route/v3/route_components_pb.js'
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema
+} from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
+import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
+import { NEVER } from './duration.ts'
+
+// Only what provably did not reach an application is sent again, and to another endpoint where there is one.
+const RETRY: RetryPolicy = create(RetryPolicySchema, {
+  retryOn: 'connect-failure,refused-stream,reset-before-request',
+  numRetries: 2,
+  retryHostPredicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      configType: {
+        case: 'typedConfig',
+        value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema))
+      }
+    }
+  ],
+  hostSelectionRetryMaxAttempts: 5n
+})
+
+/** Every request, without a time limit. `retry`: towards a service; the proxy beside the server never repeats. */
+export function forwardRoute(cluster: string, options: { readonly retry: boolean }): Route {
+  return create(RouteSchema, {
+    match: { pathSpecifier: { case: 'prefix', value: '/' } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: cluster },
+        timeout: NEVER,
+        ...(options.retry ? { retryPolicy: RETRY } : {})
+      }
+    }
+  })
+}
+
+/** CONNECT requests (RFC 9110, section 9.3.6): the tunnel ends here, and what it carries goes to the cluster. */
+export function tunnelRoute(cluster: string): Route {
+  return create(RouteSchema, {
+    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: cluster },
+        timeout: NEVER,
+        upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }]
+      }
+    }
+  })
+}
+
+export function virtualHost(name: string, domains: readonly string[], routes: readonly Route[]): VirtualHost {
+  return create(VirtualHostSchema, { name, domains: [...domains], routes: [...routes] })
+}
+
+/** A configuration for every host alike. */
+export function anyHost(name: string, routes: readonly Route[]): RouteConfiguration {
+  return create(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [virtualHost(name, ['*'], routes)],
+    // A route may come before its cluster; a request that is faster than both is answered 503.
+    validateClusters: false
+  })
+}
+
+/** Every request on a connection to one cluster. */
+export const singleRoute = (cluster: string, options: { readonly retry: boolean }): RouteConfiguration =>
+  anyHost(cluster, [forwardRoute(cluster, options)])

@@ -1,0 +1,35 @@
+import { CountersignError } from '../../shared/errors/index.ts'
+import { Sensitive } from '../../shared/log/index.ts'
+import { parseVolumeRecord } from '../../shared/volume/index.ts'
+import { checkAttributes } from './attributes.ts'
+import type { Volume } from './volume.ts'
+
+/** A record that can be used, and what in it was passed over. */
+export interface ReadRecord {
+  readonly volume: Volume
+  readonly unknownAttributes: readonly string[]
+}
+
+/**
+ * @param file name of the record's file, `<volume id>.json`
+ * @throws CountersignError ERR_VOLUME_INVALID naming the file and each field that is wrong
+ */
+export function readRecord(file: string, content: string): ReadRecord {
+  const { volumeId, targetPath, pod, token, attributes } = parseVolumeRecord(file, content)
+  const { accepted, unknown, invalid } = checkAttributes(attributes)
+  if (invalid.length > 0) {
+    const faults = invalid.map(
+      ({ name, value, expected }) =>
+        `attributes.${name}: expected ${expected}, got ${JSON.stringify(value.slice(0, 100))}`
+    )
+    throw new CountersignError('ERR_VOLUME_INVALID', `volume record ${file}: ${faults.join('; ')}`, { facts: { file } })
+  }
+  const volume: Volume = Object.freeze({
+    id: volumeId,
+    targetPath,
+    pod: Object.freeze(pod),
+    token: token === undefined ? undefined : new Sensitive(token),
+    attributes: accepted
+  })
+  return { volume, unknownAttributes: unknown }
+}

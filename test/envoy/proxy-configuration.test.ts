@@ -1,0 +1,76 @@
+// Every kind of configuration that agent/proxy makes, before the judge that matters: Envoy.
+
+import assert from 'node:assert/strict'
+import { before, describe, it } from 'node:test'
+import {
+  EVERY_PROTOCOL,
+  manyServices,
+  newRoot,
+  newState,
+  newSvid,
+  newWorkload,
+  spiffeId
+} from '../../agent/proxy/fixtures.test-support.ts'
+import { composeSnapshot, createBootstrap, type Interception } from '../../agent/proxy/index.ts'
+import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { Issuer } from '../../shared/x509/index.ts'
+import { validateConfig, validateSnapshot } from './index.ts'
+
+const bootstrap = createBootstrap({
+  nodeId: 'b1946ac9-0000-4000-8000-000000000001',
+  nodeCluster: 'shop/orders-0',
+  socketPath: '/run/countersign/agent.sock'
+})
+
+const INTERCEPTIONS: Readonly<Record<string, Interception>> = {
+  redirected: { kind: 'redirect' },
+  explicit: { kind: 'explicit', applicationAddress: '127.83.1.1' }
+}
+const MODES = { strict: MutualTlsMode.STRICT, permissive: MutualTlsMode.PERMISSIVE, disabled: MutualTlsMode.DISABLE }
+const ADDRESSES = {
+  ipv4: ['10.1.0.7'],
+  ipv6: ['fd00:1::7'],
+  'dual-stack': ['10.1.0.7', 'fd00:1::7']
+} as const
+
+describe('Envoy', () => {
+  let root: Issuer
+  let foreign: Issuer
+  before(async () => {
+    root = await newRoot()
+    foreign = await newRoot()
+  })
+
+  it('accepts the bootstrap', () => validateConfig(bootstrap))
+
+  it('refuses a bootstrap that it should refuse, so that its word counts', async () => {
+    await assert.rejects(
+      validateConfig({ ...(bootstrap as object), admin: { address: { pipe: { path: 'x'.repeat(200) } } } }),
+      /exceeds maximum UNIX domain socket path size/
+    )
+  })
+
+  for (const [how, interception] of Object.entries(INTERCEPTIONS))
+    for (const [mode, value] of Object.entries(MODES))
+      for (const [family, addresses] of Object.entries(ADDRESSES))
+        for (const count of [0, 1, 200]) {
+          // Size has nothing to do with modes and families: once each is enough.
+          if (count === 200 && (mode !== 'permissive' || family === 'dual-stack')) continue
+          it(`accepts a ${how} ${mode} pod with ${family} among ${count} services`, async () => {
+            const state = newState({
+              roots: [root],
+              foreign: { 'other.test': foreign },
+              ...manyServices(count, family === 'ipv6' ? 'ipv6' : 'ipv4')
+            })
+            const workload = newWorkload({
+              addresses: [...addresses],
+              ports: EVERY_PROTOCOL.map((protocol, index) => ({ number: 8080 + index, protocol })),
+              mode: value,
+              portModes: { 9090: MutualTlsMode.DISABLE, 9091: MutualTlsMode.STRICT }
+            })
+            const svid = await newSvid(root, spiffeId('shop', 'orders'))
+            const snapshot = composeSnapshot(state, { workload, svid, interception })
+            await validateSnapshot(bootstrap, snapshot)
+          })
+        }
+})

@@ -1,0 +1,45 @@
+import { createRegistry, type Registry } from '@bufbuild/protobuf'
+import { ClusterSchema } from '../../shared/proto/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../shared/proto/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { ListenerSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_pb.js'
+import { RouteConfigurationSchema } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
+import { ExpressionFilterSchema } from '../../shared/proto/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js'
+import { StdoutAccessLogSchema } from '../../shared/proto/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js'
+import { RouterSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
+import { OriginalDstSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
+import { TlsInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
+import { HttpConnectionManagerSchema } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { TcpProxySchema } from '../../shared/proto/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
+import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
+import { RawBufferSchema } from '../../shared/proto/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
+import { SecretSchema } from '../../shared/proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema
+} from '../../shared/proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { SPIFFECertValidatorConfigSchema } from '../../shared/proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js'
+import { HttpProtocolOptionsSchema } from '../../shared/proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+
+/** Every message that a configuration may hold in a google.protobuf.Any, and the resources themselves. */
+export const envoyRegistry: Registry = createRegistry(
+  ClusterSchema,
+  ClusterLoadAssignmentSchema,
+  DownstreamTlsContextSchema,
+  ExpressionFilterSchema,
+  HeaderMutationSchema,
+  HttpConnectionManagerSchema,
+  HttpProtocolOptionsSchema,
+  ListenerSchema,
+  OriginalDstSchema,
+  PreviousHostsPredicateSchema,
+  RawBufferSchema,
+  RouteConfigurationSchema,
+  RouterSchema,
+  SPIFFECertValidatorConfigSchema,
+  SecretSchema,
+  StdoutAccessLogSchema,
+  TcpProxySchema,
+  TlsInspectorSchema,
+  UpstreamTlsContextSchema
+)
