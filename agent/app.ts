@@ -5,6 +5,7 @@ import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
 import { InjectedServer, UNIX_SERVER_OPTIONS } from '../shared/rpc/index.ts'
 import { AuthorityLink, BundleFile } from './authority/index.ts'
+import { CaptureGate, NodeCapture } from './capture/index.ts'
 import { addDiscoveryServices } from './discovery/index.ts'
 import { AgentMetrics } from './metrics/index.ts'
 import type { AgentOptions } from './options.ts'
@@ -62,7 +63,14 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   // The pods' proxies: a socket each, and behind it what that pod is to have.
   const snapshots = new PodSnapshots({ volumes, identities, mesh: link.mesh, interception: options.interception, log })
   const server = new InjectedServer(UNIX_SERVER_OPTIONS)
-  addDiscoveryServices(server, { source: peer => snapshots.sourceFor(peer), observer: metrics.discovery, clock, log })
+  const capture = options.interception === 'redirect' ? new NodeCapture(options.captureSocket) : undefined
+  const gate = capture && new CaptureGate({ capture, clock, random, log })
+  addDiscoveryServices(server, {
+    source: peer => (gate === undefined ? snapshots.sourceFor(peer) : gate.sourceFor(peer, snapshots)),
+    observer: metrics.discovery,
+    clock,
+    log
+  })
   const sockets = new VolumeSockets({
     volumes,
     handler: server,
@@ -74,7 +82,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
 
   const health = await createHealthServer({
     address: options.health,
-    
+
     readiness,
     registry: metrics.registry,
     log
@@ -90,6 +98,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     async close() {
       await sockets.close()
       server.close()
+      capture?.close()
       snapshots.close()
       identities.close()
       link.close()

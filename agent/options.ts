@@ -70,6 +70,15 @@ export const OPTIONS = defineOptions({
     parser: oneOf(['redirect', 'explicit']),
     default: 'redirect'
   },
+  captureSocket: {
+    flag: 'capture-socket',
+    env: 'COUNTERSIGN_CAPTURE_SOCKET',
+    group: 'Node',
+    description:
+      'Socket of the container node, which puts the redirection into the pods’ network namespaces. Used with --interception=redirect only.',
+    parser: path,
+    default: '/run/countersign/node.sock'
+  },
   health: {
     flag: 'health-address',
     env: 'COUNTERSIGN_HEALTH_ADDRESS',

@@ -27,6 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'agent/volume': ['agent/state'],
   'agent/workload': ['agent/state', 'agent/volume'],
   'agent/authority': ['agent/state', 'agent/workload'],
+  'agent/capture': [],
   'agent/discovery': [],
   'agent/proxy': ['agent/workload'],
   'agent/metrics': [],

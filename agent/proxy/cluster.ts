@@ -38,10 +38,13 @@ export type HttpVersion = 'http2' | 'same as downstream'
 export const httpVersionOf = (protocol: Protocol): HttpVersion =>
   protocol === Protocol.HTTP2 ? 'http2' : 'same as downstream'
 
-/** How long a connection in a pool may be unused before it is closed. */
+/** Of the connections that are kept for further requests. */
 interface PoolOptions {
   readonly http: HttpVersion
+  /** How long one may be unused before it is closed. */
   readonly idleMs: number
+  /** How old one may be before it is given no more requests, give or take a tenth. Default: without a limit. */
+  readonly lifetimeMs?: number
 }
 
 // Envoy's defaults (1,024 of each) would limit what the application and its servers have agreed on between them.
@@ -52,11 +55,16 @@ const NO_LIMITS: CircuitBreakers = create(CircuitBreakersSchema, {
 
 const HTTP2 = { allowConnect: true }
 
-const httpOptions = ({ http, idleMs }: PoolOptions): Any =>
+const httpOptions = ({ http, idleMs, lifetimeMs }: PoolOptions): Any =>
   anyPack(
     HttpProtocolOptionsSchema,
     create(HttpProtocolOptionsSchema, {
-      commonHttpProtocolOptions: { idleTimeout: milliseconds(idleMs) },
+      commonHttpProtocolOptions: {
+        idleTimeout: milliseconds(idleMs),
+        ...(lifetimeMs === undefined
+          ? {}
+          : { maxConnectionDuration: milliseconds(lifetimeMs), maxConnectionDurationJitter: { value: 10 } })
+      },
       upstreamProtocolOptions:
         http === 'http2'
           ? {

@@ -4,7 +4,7 @@
 // socket, and the bootstrap file its Envoy starts from.
 // Never: touches a socket, a file or a clock; decides who is trusted; encodes twice what it has encoded. Inputs are
 // immutable: what changes is replaced, and identity of objects is what tells.
-// Source: Envoy 1.40, API v3; X509-SVID section 5.2 for the SPIFFE validator. docs/proxy.md of Envoy's own reference.
+// Source: Envoy 1.40, API v3 (docs/root/api-v3); X509-SVID (SPIFFE), section 5, by Envoy's SPIFFE validator.
 
 export { type BootstrapOptions, createBootstrap } from './bootstrap.ts'
 export type { Interception } from './interception.ts'

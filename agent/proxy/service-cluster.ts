@@ -29,6 +29,10 @@ import { clientSocket, PLAINTEXT_SOCKET } from './tls.ts'
 // Shorter than the hour after which the proxy at the other end closes, so that they do not close at the same moment.
 const SERVICE_IDLE_MS = 900_000
 
+// A server is verified when a connection is opened. So that nobody is trusted for long who no longer should be, even a
+// busy one is replaced from time to time; requests on their way are not disturbed. TCP keeps its connections.
+const SERVICE_LIFETIME_MS = 3_600_000
+
 // Envoy's key for choosing a transport socket by endpoint.
 const MATCH_KEY = 'envoy.transport_socket_match'
 const PLAINTEXT = { countersign: 'plaintext' }
@@ -50,7 +54,7 @@ export const serviceClusters: (service: Service) => readonly Resource[] = memoiz
     const { namespace, name } = service
     return cluster(
       outboundClusterName(namespace, name, number),
-      { http: httpVersionOf(protocol), idleMs: SERVICE_IDLE_MS },
+      { http: httpVersionOf(protocol), idleMs: SERVICE_IDLE_MS, lifetimeMs: SERVICE_LIFETIME_MS },
       {
         clusterDiscoveryType: { case: 'type', value: Type.EDS },
         edsClusterConfig: ENDPOINTS_FROM_AGENT,

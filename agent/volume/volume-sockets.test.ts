@@ -154,9 +154,9 @@ describe('the sockets of volumes', () => {
     const gone = await dial('uid-1')
     const staying = await dial('uid-2')
     await until(() => accepted.length === 2, 'the connections')
-    const closed = new Promise(resolve => gone.once('close', resolve))
+    gone.resume()
     volumes.set(volume('uid-2'))
-    await closed
+    await until(() => gone.closed, 'the end of the connection')
     await until(() => disconnected.length === 1, 'the end')
     assert.deepEqual(disconnected, ['pod:uid-1'])
     assert.equal(existsSync(socketOf('uid-1')), false)

@@ -125,6 +125,8 @@ class FakeAuthority implements IssuingPort {
   refuses = new Set<IssuingProof['kind']>()
   answer: (request: IssuingRequest) => readonly Certificate[]
   held: PromiseWithResolvers<void> | undefined
+  /** Goes on although its caller has given up. */
+  deaf = false
   inFlight = 0
   mostInFlight = 0
 
@@ -142,7 +144,7 @@ class FakeAuthority implements IssuingPort {
     this.inFlight += 1
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
     try {
-      await (this.held && Promise.race([this.held.promise, aborted(signal)]))
+      await (this.held && Promise.race([this.held.promise, ...(this.deaf ? [] : [aborted(signal)])]))
       if (this.down) throw new CountersignError('ERR_AUTHORITY_UNAVAILABLE', 'the authority is down')
       if (this.refuses.has(request.proof.kind) || !this.#isProven(request))
         throw new CountersignError('ERR_AUTHORITY_REFUSED', 'the authority refused')
@@ -485,7 +487,7 @@ describe('the identities of pods', () => {
     assert.ok(authority.requests.filter(({ podUid }) => podUid === 'pod-0').length === 1)
   })
 
-  it('end the request of a pod that goes, and take nothing that comes too late', async () => {
+  it('end the request of a pod that goes', async () => {
     authority.held = Promise.withResolvers()
     volumes.put('pod-0')
     open()
@@ -498,6 +500,24 @@ describe('the identities of pods', () => {
     assert.equal(identities.requesting, 0)
     assert.equal(clock.pending, 0)
     assert.equal(logged().filter(({ level }) => level !== 'info').length, 0)
+  })
+
+  it('take nothing that comes after the pod has gone, an answer or a refusal', async () => {
+    for (const down of [false, true]) {
+      authority.held = Promise.withResolvers()
+      Object.assign(authority, { deaf: true, down })
+      volumes.put('pod-0')
+      open()
+      await until(() => authority.inFlight > 0)
+      volumes.remove('pod-0')
+      authority.held.resolve()
+      await until(() => authority.inFlight === 0)
+      for (let turns = 0; turns < 10; turns++) await turn()
+      assert.equal(identities.current('pod-0'), undefined)
+      assert.equal(store.saved.size, 0)
+      assert.equal(clock.pending, 0)
+      identities.close()
+    }
   })
 
   it('begin anew when the record of a pod names another account', async () => {

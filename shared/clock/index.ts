@@ -19,12 +19,14 @@ const LONGEST_TIMER_MS = 1_000
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, callback) {
-    // Timers count monotonic time, which stands still while a machine is suspended. Short steps that look at the
-    // wall clock again make a deadline that passed meanwhile fire within a second of waking up.
+    // Timers count monotonic time, which stands still while a machine is suspended; short steps that look at the wall
+    // clock again make a deadline that passed meanwhile fire within a second of waking up. A wall clock that is set
+    // back must not put off a retry by an hour: whichever clock gets there first counts.
     const deadline = Date.now() + delayMs
+    const end = performance.now() + delayMs
     let timer: NodeJS.Timeout
     const step = (): void => {
-      const left = deadline - Date.now()
+      const left = Math.min(deadline - Date.now(), end - performance.now())
       if (left <= 0) callback()
       else timer = setTimeout(step, Math.min(left, LONGEST_TIMER_MS)).unref()
     }

@@ -4,6 +4,7 @@
 // Never: touches gRPC or a socket; never looks into a resource, except by a decoder that it is given.
 // Source: Envoy, "xDS REST and gRPC protocol" (docs/root/api-docs/xds_protocol.rst), delta and state of the world.
 
+export { Backoff } from './backoff.ts'
 export { DeltaServer } from './delta-server.ts'
 export { DiscoveryClient, type DiscoveryClientOptions } from './discovery-client.ts'
 export { DEFAULT_LIMITS, type DiscoveryLimits } from './limits.ts'
