@@ -8,6 +8,7 @@ import {
   text,
   trustDomain
 } from '../shared/config/index.ts'
+import { DNS_SUBDOMAIN } from '../shared/names/index.ts'
 
 export const OPTIONS = defineOptions({
   node: {
@@ -15,11 +16,7 @@ export const OPTIONS = defineOptions({
     env: 'COUNTERSIGN_NODE',
     group: 'Identity',
     description: 'Name of the node that this agent serves, as Kubernetes knows it.',
-    parser: text(
-      'name',
-      'the name of a node: lower-case letters, digits, dots and dashes',
-      /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
-    )
+    parser: text('name', 'the name of a node: lower-case letters, digits, dots and dashes', DNS_SUBDOMAIN)
   },
   trustDomain: {
     flag: 'trust-domain',

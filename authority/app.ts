@@ -4,40 +4,85 @@ import { writeFileAtomically } from '../shared/files/index.ts'
 import { createHealthServer } from '../shared/health/index.ts'
 import { SpiffeId } from '../shared/identity/index.ts'
 import { FolderSource } from '../shared/inventory/folder/index.ts'
+import type { InventorySource } from '../shared/inventory/index.ts'
+import { KubernetesSource } from '../shared/inventory/kubernetes/index.ts'
+import { KubeClient, retryKubernetes } from '../shared/kube/index.ts'
 import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
 import { CertificateAuthority } from '../shared/proto/gen/countersign/ca/v1/certificate_authority_pb.js'
 import { AUTHORITY_SERVER_OPTIONS, InjectedServer, listenTls, serviceDefinition } from '../shared/rpc/index.ts'
-import { type TrustBundle, toPem } from '../shared/x509/index.ts'
-import { identifyPeer, podTokenVerifier, TokenKeyFile } from './authentication/index.ts'
+import { type Issuer, type TrustBundle, toPem } from '../shared/x509/index.ts'
+import { ApiTokenKeys, identifyPeer, podTokenVerifier, TokenKeyFile, type TokenKeys } from './authentication/index.ts'
+import { BundlePublisher } from './bundle/index.ts'
 import { addDistributionService } from './distribution/index.ts'
 import { certificateAuthorityService, DEFAULT_LIFETIMES } from './issuance/index.ts'
 import { LiveMesh } from './mesh/index.ts'
 import { AuthorityMetrics } from './metrics/index.ts'
 import type { AuthorityOptions } from './options.ts'
-import { FileRootStore, openRoot } from './root/index.ts'
+import { FileRootStore, openRoot, SecretRootStore } from './root/index.ts'
 import { ServingCertificate } from './serving/index.ts'
+import { type Surroundings, surroundings } from './settings.ts'
 
-/** The authority, from its root to the first agent answered. */
+/** What the authority stands on: the same from a folder as from the Kubernetes API. */
+interface Foundations {
+  readonly root: Issuer
+  readonly source: InventorySource
+  readonly tokenKeys: TokenKeys
+  readonly tokenIssuers: { readonly issuers: readonly string[] }
+}
+
+interface Start {
+  readonly options: AuthorityOptions
+  readonly readiness: Readiness
+  readonly metrics: AuthorityMetrics
+  readonly log: Logger
+  /** What is to be closed again, in reverse order. */
+  readonly opened: (() => Promise<void> | void)[]
+}
+
+const clock = systemClock
+
+/** The authority, from its root to the first agent answered. What was opened before a failure is closed again. */
 export async function startAuthority(options: AuthorityOptions, log: Logger): Promise<Running> {
-  const clock = systemClock
+  const place = surroundings(options)
+  const opened: Start['opened'] = []
+  const close = async (): Promise<void> => {
+    for (const closeOne of opened.splice(0).reverse()) await closeOne()
+  }
+  try {
+    await start(place, options, log, opened)
+    return { close }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+}
+
+async function start(
+  place: Surroundings,
+  options: AuthorityOptions,
+  log: Logger,
+  opened: Start['opened']
+): Promise<void> {
   const { trustDomain, systemNamespace: namespace, clusterDomain } = options
   const readiness = new Readiness(log)
   const listening = readiness.owe('listening for agents')
 
-  // The root, and the bundle by which everybody else knows it.
-  const root = await openRoot(new FileRootStore(options.state), { trustDomain, clock })
-  const bundle: TrustBundle = { trustDomain, roots: [root.certificate] }
-  writeFileAtomically(options.bundleFile, toPem(bundle.roots), 0o644)
-  const metrics = new AuthorityMetrics(() => root.certificate.notAfter)
+  // Health first: in a cluster the rest waits for the API server, however long that is away.
+  let root: Issuer | undefined
+  const metrics = new AuthorityMetrics(() => root?.certificate.notAfter ?? Number.NaN)
+  const health = await createHealthServer({ address: options.health, readiness, registry: metrics.registry, log })
+  opened.push(() => health.close())
 
-  // What there is in the mesh, and what is known of who asks.
-  const source = await FolderSource.open({ path: options.folder, clock, log })
-  source.subscribe(() => metrics.onFileProblems(source.problems().length))
-  metrics.onFileProblems(source.problems().length)
+  // The root, what there is in the mesh, and how tokens are judged.
+  const begin: Start = { options, readiness, metrics, log, opened }
+  const foundations = place.kind === 'folder' ? await onFolder(place, begin) : await onKubernetes(place, begin)
+  const issuer = foundations.root
+  root = issuer
+  const bundle: TrustBundle = { trustDomain, roots: [issuer.certificate] }
   const settings = { trustDomain, bundles: [bundle], clusterDomain, rootNamespace: namespace }
-  const mesh = new LiveMesh({ source, settings, observer: metrics.mesh, log })
-  const tokenKeys = await TokenKeyFile.open({ path: options.tokenKeys, clock, log })
+  const mesh = new LiveMesh({ source: foundations.source, settings, observer: metrics.mesh, log })
+  opened.push(() => mesh.close())
 
   // What agents ask for: certificates, and the mesh.
   const server = new InjectedServer(AUTHORITY_SERVER_OPTIONS)
@@ -45,9 +90,9 @@ export async function startAuthority(options: AuthorityOptions, log: Logger): Pr
   const issuing = certificateAuthorityService({
     log,
     clock,
-    issuer: { current: () => root },
+    issuer: { current: () => issuer },
     trustBundle: () => bundle,
-    verifyToken: podTokenVerifier(tokenKeys, { issuers: [options.tokenIssuer] }, clock),
+    verifyToken: podTokenVerifier(foundations.tokenKeys, foundations.tokenIssuers, clock),
     pods: mesh.pods,
     trustDomain,
     agentAccount: { namespace, serviceAccount: options.agentServiceAccount },
@@ -63,12 +108,14 @@ export async function startAuthority(options: AuthorityOptions, log: Logger): Pr
   })
 
   const serving = await ServingCertificate.create({
-    issuer: { current: () => root },
+    issuer: { current: () => issuer },
     trustDomain,
     lifetimeMs,
     clock,
     log
   })
+  opened.push(() => serving.close())
+  opened.push(() => server.close())
   const listener = await listenTls({
     address: formatAddress(options.listen),
     credentials: serving,
@@ -76,28 +123,68 @@ export async function startAuthority(options: AuthorityOptions, log: Logger): Pr
     server,
     log
   })
+  opened.push(() => listener.close())
   listening.pay()
-  const health = await createHealthServer({
-    address: options.health,
-    
-    readiness,
-    registry: metrics.registry,
-    log
-  })
   log.info(
-    { spiffeId: SpiffeId.authority(trustDomain).toString(), port: listener.port, root: root.certificate.serialNumber },
+    {
+      spiffeId: SpiffeId.authority(trustDomain).toString(),
+      port: listener.port,
+      root: issuer.certificate.serialNumber
+    },
     'agents are answered'
   )
+}
 
-  return {
-    async close() {
-      listener.close()
-      server.close()
-      serving.close()
-      mesh.close()
-      tokenKeys.close()
-      await source.close()
-      await health.close()
-    }
-  }
+async function onFolder(
+  place: Surroundings & { readonly kind: 'folder' },
+  { options, metrics, log, opened }: Start
+): Promise<Foundations> {
+  const { trustDomain } = options
+  const root = await openRoot(new FileRootStore(place.state), { trustDomain, clock })
+  writeFileAtomically(place.bundleFile, toPem([root.certificate]), 0o644)
+
+  const source = await FolderSource.open({ path: place.folder, clock, log })
+  opened.push(() => source.close())
+  source.subscribe(() => metrics.onFileProblems(source.problems().length))
+  metrics.onFileProblems(source.problems().length)
+
+  const tokenKeys = await TokenKeyFile.open({ path: place.tokenKeys, clock, log })
+  opened.push(() => tokenKeys.close())
+  return { root, source, tokenKeys, tokenIssuers: { issuers: [place.tokenIssuer] } }
+}
+
+async function onKubernetes(
+  { kubeconfig, tokenIssuer: issuer }: Surroundings & { readonly kind: 'kubernetes' },
+  { options, readiness, log, opened }: Start
+): Promise<Foundations> {
+  const { trustDomain, systemNamespace: namespace } = options
+  const [rootDebt, meshDebt, keysDebt, bundleDebt] = ['root', 'mesh inventory', 'token keys', 'trust bundle'].map(
+    name => readiness.owe(name)
+  )
+  const random = Math.random
+  const patience = { clock, random, log }
+  const client = await KubeClient.open({ kubeconfig, userAgent: 'countersign-authority', clock })
+  opened.push(() => client.close())
+
+  const source = new KubernetesSource({ client, clock, random, log })
+  opened.push(() => source.close())
+
+  const store = new SecretRootStore(client, namespace)
+  const root = await retryKubernetes('opening the root', () => openRoot(store, { trustDomain, clock }), patience)
+  rootDebt?.pay()
+
+  const bundle = (): string => toPem([root.certificate])
+  const publisher = new BundlePublisher({ client, namespace, bundle, clock, random, log })
+  opened.push(() => publisher.close())
+  void publisher.published.then(() => bundleDebt?.pay())
+
+  const openKeys = (): Promise<ApiTokenKeys> => ApiTokenKeys.open({ client, issuer, clock, log })
+  const tokenKeys = await retryKubernetes('reading the token keys', openKeys, patience)
+  opened.push(() => tokenKeys.close())
+  keysDebt?.pay()
+
+  // Agents are told nothing before all of the mesh was seen: a part of it would look as if the rest were gone.
+  await source.synced
+  meshDebt?.pay()
+  return { root, source, tokenKeys, tokenIssuers: tokenKeys }
 }

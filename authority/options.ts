@@ -8,12 +8,9 @@ import {
   text,
   trustDomain
 } from '../shared/config/index.ts'
+import { DNS_NAME, DNS_SUBDOMAIN } from '../shared/names/index.ts'
 
-const name = text(
-  'name',
-  'a Kubernetes name: lower-case letters, digits and dashes',
-  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
-)
+const name = text('name', 'a Kubernetes name: lower-case letters, digits, dots and dashes', DNS_SUBDOMAIN)
 
 export const OPTIONS = defineOptions({
   folder: {
@@ -21,16 +18,27 @@ export const OPTIONS = defineOptions({
     env: 'COUNTERSIGN_FOLDER',
     group: 'Configuration',
     description:
-      'Folder of Kubernetes manifests (YAML) that say which pods, services and policies there are. Watched: a change is taken up at once, a mistake is logged with file, line and field while the last good state goes on.',
-    parser: existing('directory')
+      'Folder of Kubernetes manifests (YAML) that say which pods, services and policies there are. Watched: a change is taken up at once, a mistake is logged with file, line and field while the last good state goes on. Without it the Kubernetes API says all of that.',
+    parser: existing('directory'),
+    optional: true
+  },
+  kubeconfig: {
+    flag: 'kubeconfig',
+    env: 'COUNTERSIGN_KUBECONFIG',
+    group: 'Configuration',
+    description:
+      'Kubeconfig file that leads to the Kubernetes API, for an authority that is no pod. Without it, and without a folder, the service account of the pod is used.',
+    parser: existing('file'),
+    optional: true
   },
   state: {
     flag: 'state',
     env: 'COUNTERSIGN_STATE',
     group: 'Configuration',
     description:
-      'Folder in which the root key is kept, made if it is not there. Whoever reads it can be anybody in the mesh. Lost: every agent needs the new bundle.',
-    parser: path
+      'With --folder: folder in which the root key is kept, made if it is not there. Whoever reads it can be anybody in the mesh. Lost: every agent needs the new bundle. Without --folder the root is in the Secret countersign-root.',
+    parser: path,
+    optional: true
   },
   trustDomain: {
     flag: 'trust-domain',
@@ -55,24 +63,27 @@ export const OPTIONS = defineOptions({
     env: 'COUNTERSIGN_BUNDLE_FILE',
     group: 'Identity',
     description:
-      'File to which the trust bundle is written (PEM), for agents that have not spoken with the authority yet.',
-    parser: path
+      'With --folder: file to which the trust bundle is written (PEM), for agents that have not spoken with the authority yet. Without --folder it is in the ConfigMap countersign-bundle.',
+    parser: path,
+    optional: true
   },
   tokenKeys: {
     flag: 'token-keys',
     env: 'COUNTERSIGN_TOKEN_KEYS',
     group: 'Attestation',
     description:
-      'JWKS file with the keys that sign service account tokens (the API server serves it at /openid/v1/jwks). Watched.',
-    parser: existing('file')
+      'With --folder: JWKS file with the keys that sign service account tokens (the API server serves it at /openid/v1/jwks). Watched. Without --folder the API server is asked.',
+    parser: existing('file'),
+    optional: true
   },
   tokenIssuer: {
     flag: 'token-issuer',
     env: 'COUNTERSIGN_TOKEN_ISSUER',
     group: 'Attestation',
-    description: 'What the `iss` of service account tokens must be.',
+    description:
+      'What the `iss` of service account tokens must be. Left out, it is what the API server says; with --folder it is https://kubernetes.default.svc.cluster.local.',
     parser: text('url', 'the issuer of the API server, as in its /.well-known/openid-configuration'),
-    default: 'https://kubernetes.default.svc.cluster.local'
+    optional: true
   },
   systemNamespace: {
     flag: 'system-namespace',
@@ -96,7 +107,7 @@ export const OPTIONS = defineOptions({
     env: 'COUNTERSIGN_CLUSTER_DOMAIN',
     group: 'Configuration',
     description: 'DNS suffix of the cluster: the end of <service>.<namespace>.svc.<suffix>.',
-    parser: text('domain', 'a DNS name in lower case', /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+    parser: text('domain', 'a DNS name in lower case', DNS_NAME),
     default: 'cluster.local'
   },
   listen: {

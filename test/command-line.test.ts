@@ -49,17 +49,24 @@ describe('the command line', () => {
       '--listen-adress=0.0.0.0:1'
     )
     assert.equal(status, 2)
-    for (const part of [
-      '--folder',
-      '/nowhere',
-      '--certificate-lifetime',
-      'soon',
-      '30s',
-      'listen-address',
-      '--state',
-      '--help'
-    ])
+    for (const part of ['--folder', '/nowhere', '--certificate-lifetime', 'soon', '30s', 'listen-address', '--help'])
       assert.ok(err.includes(part), `${part} is missing in:\n${err}`)
+  })
+
+  it('of authority says what a folder needs beside it, and what means nothing without one', () => {
+    const { status, err } = run('authority', `--folder=${folder}`, '--health-address=127.0.0.1:0')
+    assert.equal(status, 2)
+    for (const flag of ['--state', '--bundle-file', '--token-keys'])
+      assert.ok(err.includes(`${flag}: required together with --folder`), err)
+    const without = run('authority', '--state=/nowhere', '--health-address=127.0.0.1:0')
+    assert.equal(without.status, 2)
+    assert.match(without.err, /--state: only allowed together with --folder/)
+  })
+
+  it('of authority outside a cluster says how it finds one', () => {
+    const { status, err } = run('authority', '--health-address=127.0.0.1:0')
+    assert.equal(status, 2)
+    assert.match(err, /this is not a pod.*--kubeconfig/)
   })
 
   it('of agent refuses a node whose name could be part of another identity', () => {

@@ -11,11 +11,12 @@ import jsonPatch from 'fast-json-patch'
 import { parse } from 'yaml'
 import { parseOptions } from '../shared/config/index.ts'
 import { CountersignError } from '../shared/errors/index.ts'
+import { eventually } from '../test/eventually.ts'
 import { FakeClock } from '../test/fakes/clock.ts'
 import { startWebhook, type Webhook } from './app.ts'
 import { OwnCertificate } from './certificate/index.ts'
 import { WEBHOOK_OPTIONS } from './options.ts'
-import { recordingLogger, until } from './webhook.test-support.ts'
+import { recordingLogger } from './webhook.test-support.ts'
 
 const HOUR = 3_600_000
 const NAME = 'countersign-webhook.countersign-system.svc'
@@ -360,7 +361,7 @@ describe('the serving certificate', () => {
 
     const replacements = (): number => running.lines.filter(({ msg }) => msg === 'serving certificate').length
     await running.clock.advance(16 * HOUR)
-    await until('the replacement', () => replacements() === 2)
+    await eventually(() => replacements() === 2, 'the replacement')
 
     const after = await open(running, ca)
     assert.notEqual(serialOf(after), serialOf(before))
@@ -391,7 +392,7 @@ describe('the serving certificate', () => {
     assert.equal(serialOf(await open(running, running.bundle())), first.serialNumber)
     const second = await given()
     await running.clock.advance(10_000)
-    await until('the new bundle', () => running.bundle() === second.caBundle)
+    await eventually(() => running.bundle() === second.caBundle, 'the new bundle')
     assert.equal(serialOf(await open(running, running.bundle())), second.serialNumber)
   })
 

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { type Clock, sleep, systemClock } from '../shared/clock/index.ts'
 import type { Address, Running } from '../shared/config/index.ts'
 import { createHealthServer } from '../shared/health/index.ts'
+import { KubeClient, retryKubernetes } from '../shared/kube/index.ts'
 import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
 import { createAdmissionMetrics, createAdmissionServer, reviewPod, reviewPolicy } from './admission/index.ts'
@@ -12,6 +13,7 @@ import {
   type ServingCertificateSource
 } from './certificate/index.ts'
 import type { WebhookOptions } from './options.ts'
+import { Registration, SecretRoots } from './registration/index.ts'
 import { injectionSettings } from './settings.ts'
 
 export interface Webhook extends Running {
@@ -41,8 +43,7 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
     })
     opened.push(health.close)
 
-    const certificates = await openCertificates(options, log.child({ room: 'certificate' }), clock)
-    opened.push(() => certificates.close())
+    const certificates = await openCertificates({ options, readiness, log, clock, opened })
     exposeExpiry(registry, certificates)
     if (options.caBundleFile !== undefined)
       opened.push(
@@ -84,11 +85,49 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
   }
 }
 
-function openCertificates(options: WebhookOptions, log: Logger, clock: Clock): Promise<ServingCertificateSource> {
-  const { certificateFolder: folder, dnsNames, certificateLifetime: lifetimeMs } = options
-  return folder === undefined
-    ? OwnCertificate.create({ dnsNames, lifetimeMs, clock, log })
-    : CertificateFolder.open({ folder, clock, log })
+interface Start {
+  readonly options: WebhookOptions
+  readonly readiness: Readiness
+  readonly log: Logger
+  readonly clock: Clock
+  readonly opened: (() => Promise<void> | void)[]
+}
+
+/** Out of a folder, made by this process alone, or made by all replicas and registered with the API server. */
+async function openCertificates(start: Start): Promise<ServingCertificateSource> {
+  const { options, clock, opened } = start
+  const { certificateFolder: folder, webhookConfiguration, dnsNames, certificateLifetime: lifetimeMs } = options
+  const log = start.log.child({ room: 'certificate' })
+  if (webhookConfiguration !== undefined) return await openRegistered(start, webhookConfiguration)
+  const certificates =
+    folder === undefined
+      ? await OwnCertificate.create({ dnsNames, lifetimeMs, clock, log })
+      : await CertificateFolder.open({ folder, clock, log })
+  opened.push(() => certificates.close())
+  return certificates
+}
+
+async function openRegistered(
+  { options, readiness, log, clock, opened }: Start,
+  name: string
+): Promise<ServingCertificateSource> {
+  const { kubeconfig, systemNamespace: namespace, dnsNames, certificateLifetime: lifetimeMs } = options
+  const registrationDebt = readiness.owe('registration')
+  const random = Math.random
+  const client = await KubeClient.open({ kubeconfig, userAgent: 'countersign-webhook', clock })
+  opened.push(() => client.close())
+
+  const room = log.child({ room: 'certificate' })
+  const shared = new SecretRoots({ client, namespace, log: room })
+  const create = (): Promise<OwnCertificate> =>
+    OwnCertificate.create({ dnsNames, lifetimeMs, shared, clock, log: room })
+  const certificates = await retryKubernetes('sharing roots', create, { clock, random, log: room })
+  opened.push(() => certificates.close())
+
+  const registration = new Registration({ client, name, certificates, clock, random, log })
+  opened.push(() => registration.close())
+  void registration.registered.then(() => registrationDebt.pay())
+  return certificates
 }
 
 function exposeExpiry(registry: Registry, certificates: ServingCertificateSource): void {

@@ -10,15 +10,11 @@ import {
   path,
   text
 } from '../shared/config/index.ts'
+import { DNS_LABEL, DNS_NAME } from '../shared/names/index.ts'
 import { AMOUNTS, IMAGE_PULL_POLICIES, PROXY_LOG_LEVELS, type Quantity, type ResourceName } from './injection/index.ts'
 
-const DNS_LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?'
-const namespace = text('namespace', 'the name of a namespace', new RegExp(`^${DNS_LABEL}$`))
-const dnsName = text(
-  'DNS name',
-  'a DNS name in lower case',
-  new RegExp(`^(?=.{1,253}$)${DNS_LABEL}(\\.${DNS_LABEL})*$`)
-)
+const namespace = text('namespace', 'the name of a namespace', DNS_LABEL)
+const dnsName = text('DNS name', 'a DNS name in lower case', DNS_NAME)
 const image = text('image', 'the reference of an image, without blanks', /^\S+$/)
 
 function amount(resource: ResourceName): Parser<Quantity> {
@@ -84,6 +80,24 @@ export const WEBHOOK_OPTIONS = defineOptions({
     group: 'Certificate',
     description: 'File into which the roots are written that the API server should trust, whenever they change.',
     parser: path,
+    optional: true
+  },
+  webhookConfiguration: {
+    flag: 'webhook-configuration',
+    env: 'COUNTERSIGN_WEBHOOK_CONFIGURATION',
+    group: 'Registration',
+    description:
+      'Name of the MutatingWebhookConfiguration and of the ValidatingWebhookConfiguration whose caBundle is kept current. Then replicas share their roots in the Secret countersign-webhook-ca of the system namespace. Without it, somebody else sees to the caBundle.',
+    parser: text('name', 'the name of an object of Kubernetes', /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+    optional: true
+  },
+  kubeconfig: {
+    flag: 'kubeconfig',
+    env: 'COUNTERSIGN_KUBECONFIG',
+    group: 'Registration',
+    description:
+      'With --webhook-configuration: kubeconfig file that leads to the Kubernetes API, for a webhook that is no pod. Without it the service account of the pod is used.',
+    parser: existing('file'),
     optional: true
   },
   systemNamespace: {

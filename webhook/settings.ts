@@ -26,6 +26,7 @@ export function injectionSettings(options: WebhookOptions): InjectionSettings {
     problems.push(`--${WEBHOOK_OPTIONS.proxyDrainTime.flag} "${options.proxyDrainTime}ms": expected whole seconds`)
   if (options.certificateFolder === undefined && options.dnsNames.length === 0)
     problems.push(`--${WEBHOOK_OPTIONS.dnsNames.flag}: expected at least one name`)
+  problems.push(...registrationProblems(options))
   if (problems.length > 0) throw optionsInvalid(problems)
   return Object.freeze({
     image: options.proxyImage,
@@ -35,4 +36,14 @@ export function injectionSettings(options: WebhookOptions): InjectionSettings {
     drainTimeSeconds,
     excludedNamespaces: new Set([...ALWAYS_EXCLUDED, options.systemNamespace, ...options.excludedNamespaces])
   })
+}
+
+/** Who makes the certificate registers it: two who did would undo what the other has done. */
+function registrationProblems({ webhookConfiguration, certificateFolder, kubeconfig }: WebhookOptions): string[] {
+  const { webhookConfiguration: registration, certificateFolder: folder, kubeconfig: config } = WEBHOOK_OPTIONS
+  if (webhookConfiguration === undefined)
+    return kubeconfig === undefined ? [] : [`--${config.flag}: only allowed together with --${registration.flag}`]
+  if (certificateFolder === undefined) return []
+  const who = 'whoever writes the folder registers its roots, cert-manager by cert-manager.io/inject-ca-from'
+  return [`--${registration.flag}: not allowed together with --${folder.flag}: ${who}`]
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { SpiffeId } from '../../shared/identity/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import { generateKeyPair, spkiOf, toPem } from '../../shared/x509/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeIssuer } from '../../test/fakes/authority.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { BundleFile } from './index.ts'
@@ -53,13 +53,7 @@ describe('the trust bundle file', () => {
     await promise
     unsubscribe()
   }
-  const until = async (condition: () => boolean): Promise<void> => {
-    const deadline = Date.now() + 20_000
-    while (!condition()) {
-      assert.ok(Date.now() < deadline, lines.join(''))
-      await pause(2)
-    }
-  }
+  const until = (condition: () => boolean): Promise<void> => eventually(condition, () => lines.join(''))
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'countersign-bundle-'))

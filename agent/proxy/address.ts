@@ -3,7 +3,9 @@ import {
   type Address,
   AddressSchema,
   type CidrRange,
-  CidrRangeSchema
+  CidrRangeSchema,
+  type SocketAddress,
+  SocketAddressSchema
 } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
 
 export type Family = 'ipv4' | 'ipv6'
@@ -15,6 +17,11 @@ export function socketAddress(address: string, port: number): Address {
   return create(AddressSchema, {
     address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } }
   })
+}
+
+/** An address to connect from: whichever port is free. */
+export function anyPortOf(address: string): SocketAddress {
+  return create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: 0 } })
 }
 
 export function pipeAddress(path: string): Address {

@@ -45,6 +45,8 @@ interface PoolOptions {
   readonly idleMs: number
   /** How old one may be before it is given no more requests, give or take a tenth. Default: without a limit. */
   readonly lifetimeMs?: number
+  /** How many requests one carries. Default: without a limit. */
+  readonly requests?: number
 }
 
 // Envoy's defaults (1,024 of each) would limit what the application and its servers have agreed on between them.
@@ -55,12 +57,13 @@ const NO_LIMITS: CircuitBreakers = create(CircuitBreakersSchema, {
 
 const HTTP2 = { allowConnect: true }
 
-const httpOptions = ({ http, idleMs, lifetimeMs }: PoolOptions): Any =>
+const httpOptions = ({ http, idleMs, lifetimeMs, requests }: PoolOptions): Any =>
   anyPack(
     HttpProtocolOptionsSchema,
     create(HttpProtocolOptionsSchema, {
       commonHttpProtocolOptions: {
         idleTimeout: milliseconds(idleMs),
+        ...(requests === undefined ? {} : { maxRequestsPerConnection: requests }),
         ...(lifetimeMs === undefined
           ? {}
           : { maxConnectionDuration: milliseconds(lifetimeMs), maxConnectionDurationJitter: { value: 10 } })
@@ -92,11 +95,18 @@ export function cluster(name: string, pool: PoolOptions, parts: ClusterParts): R
 const APPLICATION_IDLE_MS = 1_000
 
 /** To the application beside the proxy, at an address that is known. */
-export function applicationCluster(name: string, address: string, port: number, http: HttpVersion): Resource {
+export function applicationCluster(
+  name: string,
+  address: string,
+  port: number,
+  pool: Omit<PoolOptions, 'idleMs'>,
+  parts: Pick<ClusterParts, 'transportSocket' | 'upstreamBindConfig'> = {}
+): Resource {
   return cluster(
     name,
-    { http, idleMs: APPLICATION_IDLE_MS },
+    { ...pool, idleMs: APPLICATION_IDLE_MS },
     {
+      ...parts,
       clusterDiscoveryType: { case: 'type', value: Type.STATIC },
       loadAssignment: create(ClusterLoadAssignmentSchema, {
         clusterName: name,

@@ -28,6 +28,6 @@ export const explicitInboundListeners: (workload: Workload) => readonly Resource
 export const explicitInboundClusters: (workload: Workload, applicationAddress: string) => readonly Resource[] =
   memoizeKeyed((workload, applicationAddress) =>
     workloadPorts(workload).map(({ number, protocol }) =>
-      applicationCluster(inboundClusterName(number), applicationAddress, number, httpVersionOf(protocol))
+      applicationCluster(inboundClusterName(number), applicationAddress, number, { http: httpVersionOf(protocol) })
     )
   )

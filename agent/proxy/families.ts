@@ -23,6 +23,9 @@ export const wildcardsOf = (families: Families): readonly string[] => MEMBERS[fa
 // What capture lets through untouched: deliveries to the pod's own applications.
 const DELIVERY_SOURCE: Readonly<Record<Family, string>> = { ipv4: '127.0.0.6', ipv6: '::6' }
 
+/** The source address of deliveries to an address of the pod. */
+export const deliverySourceTo = (address: string): string => DELIVERY_SOURCE[familyOf(address)]
+
 /** The source addresses of deliveries to the application, one for each family. */
 export const deliverySourcesOf = (families: Families): readonly string[] =>
   MEMBERS[families].map(family => DELIVERY_SOURCE[family])

@@ -17,7 +17,7 @@ import { createRoot, generateKeyPair, type Issuer, signCertificate, spkiOf } fro
 import type { MeshState } from './index.ts'
 import type { PodSvid } from './secrets.ts'
 
-export const TRUST_DOMAIN = parseTrustDomain('mesh.test')
+const TRUST_DOMAIN = parseTrustDomain('mesh.test')
 const HOUR_MS = 3_600_000
 
 export const spiffeId = (namespace: string, account: string, trustDomain = TRUST_DOMAIN): SpiffeId =>

@@ -1,5 +1,8 @@
 import { create } from '@bufbuild/protobuf'
-import { FilterChainSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import {
+  type Filter,
+  FilterChainSchema
+} from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { ListenerSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_pb.js'
 import {
   DirectResponseActionSchema,
@@ -21,8 +24,13 @@ function pathListener(
   path: string,
   action: Route['action']
 ): Resource {
-  const [first = '', ...others] = addresses
   const route = create(RouteSchema, { match: { pathSpecifier: { case: 'path', value: path } }, action })
+  return ownListener(name, addresses, port, plainHttp(name, anyHost(name, [route])))
+}
+
+/** A port of the proxy itself, in the clear. */
+export function ownListener(name: string, addresses: readonly string[], port: number, filter: Filter): Resource {
+  const [first = '', ...others] = addresses
   return createResource(ListenerSchema, name, {
     name,
     address: socketAddress(first, port),
@@ -30,7 +38,7 @@ function pathListener(
     statPrefix: name,
     // A pod that is full of connections is still ready, and says so.
     ignoreGlobalConnLimit: true,
-    filterChains: [create(FilterChainSchema, { name, filters: [plainHttp(name, anyHost(name, [route]))] })]
+    filterChains: [create(FilterChainSchema, { name, filters: [filter] })]
   })
 }
 

@@ -116,6 +116,30 @@ export function plainHttp(statPrefix: string, routeConfig: RouteConfiguration): 
   return filterOf(manager)
 }
 
+/**
+ * For what the kubelet asks the application through the proxy. Anybody can ask there, in the clear, so nobody becomes
+ * anybody by a header.
+ */
+export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration): Filter {
+  return filterOf(
+    create(HttpConnectionManagerSchema, {
+      codecType: CodecType.HTTP1,
+      statPrefix,
+      routeSpecifier: { case: 'routeConfig', value: routeConfig },
+      httpFilters: [ROUTER],
+      // The kubelet has a time limit for each probe, and ends its connection.
+      streamIdleTimeout: NEVER,
+      useRemoteAddress: false,
+      internalAddressConfig: NOBODY_INTERNAL,
+      earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
+      generateRequestId: false,
+      serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+      localReplyConfig: localReply('probe'),
+      ...DROP_PEER
+    })
+  )
+}
+
 const filterOf = (manager: HttpConnectionManager): Filter =>
   create(FilterSchema, {
     name: 'envoy.filters.network.http_connection_manager',

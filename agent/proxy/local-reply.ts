@@ -6,23 +6,30 @@ import {
 } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { Direction } from './access-log.ts'
 
+/** Who is answered: a peer or the application, or the kubelet. */
+type Reader = Direction | 'probe'
+
 /**
  * What is said where a request fails here, by response flag. Envoy's own sentences neither tell who speaks nor why.
- * Outbound, the reader is the pod's own application, and gets the reason; inbound, it is the peer, and does not.
+ * Outbound, the reader is the pod's own application, and gets the reason; inbound, it is the peer, and does not; the
+ * kubelet would have learnt the address by connecting to it.
  */
-const SENTENCES: Readonly<Record<Direction, Readonly<Record<string, string>>>> = {
+const SENTENCES: Readonly<Record<Reader, Readonly<Record<string, string>>>> = {
   outbound: {
     UF: 'no connection to %UPSTREAM_CLUSTER%: %UPSTREAM_TRANSPORT_FAILURE_REASON%',
     UH: '%UPSTREAM_CLUSTER% has no endpoint'
   },
   inbound: {
     UF: 'the application does not accept connections at %DOWNSTREAM_LOCAL_ADDRESS%'
+  },
+  probe: {
+    UF: 'the application does not accept connections at %UPSTREAM_HOST%: %UPSTREAM_TRANSPORT_FAILURE_REASON%'
   }
 }
 
-export const localReply = (direction: Direction): LocalReplyConfig =>
+export const localReply = (reader: Reader): LocalReplyConfig =>
   create(LocalReplyConfigSchema, {
-    mappers: Object.entries(SENTENCES[direction]).map(([flag, sentence]) =>
+    mappers: Object.entries(SENTENCES[reader]).map(([flag, sentence]) =>
       create(ResponseMapperSchema, {
         filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: [flag] } } },
         bodyFormatOverride: {

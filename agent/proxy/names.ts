@@ -23,7 +23,7 @@ export const NAMES = {
     /** Roots of every trust domain that the mesh accepts, each for its own names only. */
     allTrust: 'ALL'
   },
-  listener: { outbound: 'outbound', inbound: 'inbound', readiness: 'readiness', metrics: 'metrics' },
+  listener: { outbound: 'outbound', inbound: 'inbound', readiness: 'readiness', metrics: 'metrics', probes: 'probes' },
   cluster: {
     /** The agent and the admin interface: the only two that a bootstrap file holds. */
     agent: 'agent',
@@ -41,6 +41,10 @@ export const inboundListenerName = (port: number): string => `inbound/${port}`
 
 /** The cluster behind that listener. */
 export const inboundClusterName = (port: number): string => `inbound/${port}`
+
+/** The cluster by which a port of the application is probed. */
+export const probeClusterName = (port: number, scheme: 'HTTP' | 'HTTPS'): string =>
+  `probe/${scheme.toLowerCase()}/${port}`
 
 /** The cluster of one port of a Service; its endpoints have the same name. */
 export const outboundClusterName = (namespace: string, service: string, port: number): string =>

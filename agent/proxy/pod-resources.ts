@@ -1,3 +1,4 @@
+import type { Probe } from '../../shared/probes/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
 import { explicitInboundClusters, explicitInboundListeners } from './explicit-inbound.ts'
@@ -7,6 +8,7 @@ import { metricsListener, readinessListener } from './health-listeners.ts'
 import type { Interception } from './interception.ts'
 import { memoize } from './memoize.ts'
 import type { MeshState } from './mesh-state.ts'
+import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
 import { redirectInboundClusters, redirectInboundListener } from './redirect-inbound.ts'
 import { passthroughCluster, redirectOutboundListener } from './redirect-outbound.ts'
 import type { PodSvid } from './secrets.ts'
@@ -16,6 +18,8 @@ export interface PodState {
   readonly workload: Workload
   readonly svid: PodSvid
   readonly interception: Interception
+  /** What the kubelet asks the proxy instead of the application. */
+  readonly probes: readonly Probe[]
 }
 
 /** What only this pod has, or only pods like it; its certificate aside. */
@@ -31,16 +35,18 @@ export interface PodResources {
  *
  * @throws TypeError when the application's address is the pod's own: the proxy would call itself
  */
-export function podResources(state: MeshState, { workload, interception }: PodState): PodResources {
+export function podResources(state: MeshState, { workload, interception, probes }: PodState): PodResources {
   switch (interception.kind) {
     case 'redirect': {
       const families = familiesOf(workload)
+      const probing = redirectProbeResources(workload, probes)
       return {
-        clusters: [passthroughCluster, ...redirectInboundClusters[families].values()],
+        clusters: [passthroughCluster, ...redirectInboundClusters[families].values(), ...probing.clusters],
         listeners: [
           redirectOutboundListener(state.services, families),
           redirectInboundListener(workload),
-          ...redirectHealthListeners[families]
+          ...redirectHealthListeners[families],
+          ...probing.listeners
         ],
         routes: []
       }
@@ -49,12 +55,14 @@ export function podResources(state: MeshState, { workload, interception }: PodSt
       const { applicationAddress } = interception
       if (workload.addresses.includes(applicationAddress))
         throw new TypeError(`application address ${applicationAddress} is the pod's own: expected another one`)
+      const probing = explicitProbeResources(workload, probes, applicationAddress)
       return {
-        clusters: explicitInboundClusters(workload, applicationAddress),
+        clusters: [...explicitInboundClusters(workload, applicationAddress), ...probing.clusters],
         listeners: [
           explicitOutboundListener(workload, applicationAddress),
           ...explicitInboundListeners(workload),
-          ...explicitHealthListeners(workload)
+          ...explicitHealthListeners(workload),
+          ...probing.listeners
         ],
         routes: [explicitRoutes(state.mesh, state.services, workload.namespace)]
       }

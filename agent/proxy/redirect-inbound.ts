@@ -1,12 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import {
-  BindConfigSchema,
-  ExtraSourceAddressSchema,
-  type SocketAddress,
-  SocketAddressSchema
-} from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
+import { BindConfigSchema, ExtraSourceAddressSchema } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
 import { type Resource, type ResourceMap, resourceMap } from '../../shared/xds/index.ts'
+import { anyPortOf } from './address.ts'
 import { originalDestinationCluster } from './cluster.ts'
 import { deliverySourcesOf, type Families, familiesOf, wildcardsOf } from './families.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
@@ -64,8 +60,4 @@ function deliveryClusters(families: Families): ResourceMap {
     originalDestinationCluster(NAMES.cluster.inbound, 'same as downstream', bind),
     originalDestinationCluster(NAMES.cluster.inboundHttp2, 'http2', bind)
   ])
-}
-
-function anyPortOf(address: string): SocketAddress {
-  return create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: 0 } })
 }

@@ -50,7 +50,8 @@ describe('a snapshot', () => {
       ports: EVERY_PROTOCOL.map((protocol, i) => ({ number: 8080 + i, protocol }))
     }),
     svid,
-    interception
+    interception,
+    probes: []
   })
 
   it('answers every type that a proxy asks for', () => {

@@ -71,6 +71,27 @@ export function clientSocket(serverName: string, peersSecret: string): Transport
   })
 }
 
+/**
+ * As the kubelet probes over TLS (Kubernetes, pkg/probe/http): whatever certificate the application has, and without a
+ * server name, for it asks an address. To the pod's own application alone. One difference remains: a certificate whose
+ * key usage forbids signatures is refused by Envoy's library, and was not by the kubelet's.
+ */
+export const UNVERIFIED_SOCKET: TransportSocket = create(TransportSocketSchema, {
+  name: 'envoy.transport_sockets.tls',
+  configType: {
+    case: 'typedConfig',
+    value: anyPack(
+      UpstreamTlsContextSchema,
+      create(UpstreamTlsContextSchema, {
+        commonTlsContext: {
+          tlsParams: { tlsMinimumProtocolVersion: Protocol.TLSv1_2, tlsMaximumProtocolVersion: Protocol.TLSv1_3 }
+        },
+        maxSessionKeys: 0
+      })
+    )
+  }
+})
+
 export const PLAINTEXT_SOCKET: TransportSocket = create(TransportSocketSchema, {
   name: 'envoy.transport_sockets.raw_buffer',
   configType: { case: 'typedConfig', value: anyPack(RawBufferSchema, create(RawBufferSchema)) }

@@ -41,7 +41,8 @@ const volume: Volume = {
   targetPath: '/tmp/pods/orders-1',
   pod: { uid: UID, namespace: 'shop', name: 'orders-1', serviceAccount: 'orders' },
   token: undefined,
-  attributes: { 'countersign.dev/application-address': '10.1.0.1' }
+  attributes: { 'countersign.dev/application-address': '10.1.0.1' },
+  probes: []
 }
 
 async function newSvid(): Promise<Svid> {
@@ -125,6 +126,20 @@ describe('the gate', () => {
     const world = new World()
     world.set({ svid: await newSvid(), state: known() })
     assert.ok(world.types.includes(TYPE.listener))
+  })
+})
+
+describe('the port of probes', () => {
+  it('is there for a pod that has some, and opens with the gate', async () => {
+    const probe = { container: 'orders', kind: 'liveness', port: 8080, path: '/', scheme: 'HTTP', headers: [] } as const
+    const world = new World()
+    const listeners = () => world.snapshots.sourceFor(`pod:${UID}`)?.current().types.get(TYPE.listener)
+    world.set({ svid: await newSvid(), volumes: new Map([[UID, { ...volume, probes: [probe] }]]) })
+    assert.equal(listeners(), undefined)
+    world.set({ state: known() })
+    assert.ok(listeners()?.has('probes'))
+    world.set({ volumes: new Map([[UID, volume]]) })
+    assert.equal(listeners()?.has('probes'), false)
   })
 })
 

@@ -112,7 +112,8 @@ export class PodSnapshots {
     if (workload === undefined || !synced) return this.#secretsOnly(served, svid, mesh)
     try {
       const interception = this.#interceptionOf(volume)
-      const snapshot = composeSnapshot(this.#knownMesh(state, mesh), { workload, svid, interception })
+      const { probes } = volume
+      const snapshot = composeSnapshot(this.#knownMesh(state, mesh), { workload, svid, interception, probes })
       served.problem = undefined
       return snapshot
     } catch (thrown) {

@@ -1,7 +1,7 @@
 import { CountersignError } from '../../shared/errors/index.ts'
 import { Sensitive } from '../../shared/log/index.ts'
 import { parseVolumeRecord } from '../../shared/volume/index.ts'
-import { checkAttributes } from './attributes.ts'
+import { checkAttributes, probesOf } from './attributes.ts'
 import type { Volume } from './volume.ts'
 
 /** A record that can be used, and what in it was passed over. */
@@ -16,12 +16,9 @@ export interface ReadRecord {
  */
 export function readRecord(file: string, content: string): ReadRecord {
   const { volumeId, targetPath, pod, token, attributes } = parseVolumeRecord(file, content)
-  const { accepted, unknown, invalid } = checkAttributes(attributes)
-  if (invalid.length > 0) {
-    const faults = invalid.map(
-      ({ name, value, expected }) =>
-        `attributes.${name}: expected ${expected}, got ${JSON.stringify(value.slice(0, 100))}`
-    )
+  const { accepted, unknown, problems } = checkAttributes(attributes)
+  if (problems.length > 0) {
+    const faults = problems.map(problem => `attributes.${problem}`)
     throw new CountersignError('ERR_VOLUME_INVALID', `volume record ${file}: ${faults.join('; ')}`, { facts: { file } })
   }
   const volume: Volume = Object.freeze({
@@ -29,7 +26,8 @@ export function readRecord(file: string, content: string): ReadRecord {
     targetPath,
     pod: Object.freeze(pod),
     token: token === undefined ? undefined : new Sensitive(token),
-    attributes: accepted
+    attributes: accepted,
+    probes: probesOf(accepted)
   })
   return { volume, unknownAttributes: unknown }
 }

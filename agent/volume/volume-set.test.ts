@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createLogger } from '../../shared/log/index.ts'
 import { removeVolumeRecord, type VolumeRecord, writeVolumeRecord } from '../../shared/volume/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { VolumeSet } from './index.ts'
 
@@ -45,13 +45,8 @@ describe('the set of volumes', () => {
   const uids = (): string[] => [...volumes.current().keys()].sort()
   const errors = (): { code: string; message: string }[] =>
     lines.map(line => JSON.parse(line)).flatMap(({ level, err }) => (level === 'error' ? [err] : []))
-  const until = async (condition: () => boolean): Promise<void> => {
-    const deadline = Date.now() + 20_000
-    while (!condition()) {
-      assert.ok(Date.now() < deadline, `volumes: ${uids()}, log: ${lines.join('')}`)
-      await pause(2)
-    }
-  }
+  const until = (condition: () => boolean): Promise<void> =>
+    eventually(condition, () => `volumes: ${uids()}, log: ${lines.join('')}`)
   /** Replaces a record as `writeVolumeRecord` would, but with any content. */
   const put = (name: string, content: unknown): void => {
     const path = join(folder, name)
@@ -75,6 +70,7 @@ describe('the set of volumes', () => {
     writeVolumeRecord(folder, record('uid-2', { token: undefined }))
     open()
     assert.deepEqual(uids(), ['uid-1', 'uid-2'])
+    assert.deepEqual(volumes.current().get('uid-1')?.probes, [])
     const volume = volumes.current().get('uid-1')
     assert.equal(volume?.id, 'csi-uid-1')
     assert.deepEqual(volume?.pod, { namespace: 'shop', name: 'cart-uid-1', uid: 'uid-1', serviceAccount: 'cart' })
@@ -168,6 +164,17 @@ describe('the set of volumes', () => {
     assert.deepEqual(line.attributes, ['countersign.dev/applicaton-address', 'countersign.dev/toString'])
   })
 
+  it('reads the probes that the proxy answers', () => {
+    const probe = { port: 8080, path: '/ready', headers: [['x-probe', '1']] }
+    const attributes = { 'countersign.dev/probes': JSON.stringify({ cart: { readiness: probe } }) }
+    writeVolumeRecord(folder, record('uid-1', { attributes }))
+    open()
+    assert.deepEqual(volumes.current().get('uid-1')?.probes, [
+      { container: 'cart', kind: 'readiness', scheme: 'HTTP', ...probe }
+    ])
+    assert.deepEqual(lines, [])
+  })
+
   it('never takes who a pod is from its attributes', () => {
     const attributes = {
       'csi.storage.k8s.io/serviceAccount.name': 'admin',
@@ -209,6 +216,24 @@ describe('the set of volumes', () => {
       'one with an empty token': [record('bad', { token: '' }), /: token: /],
       'one whose token expires at no time': [record('bad', { tokenExpiresAt: 'soon' }), /: tokenExpiresAt: /],
       'one with an attribute that is no text': [{ ...record('bad'), attributes: { a: 1 } }, /: attributes\.a: /],
+      'one with a probe of another address': [
+        record('bad', {
+          attributes: { 'countersign.dev/probes': '{"cart":{"liveness":{"port":80,"path":"/","address":"10.0.0.9"}}}' }
+        }),
+        /: attributes\.countersign\.dev\/probes: cart\.liveness: expected no other fields$/
+      ],
+      'one with a probe of no port, whose headers it does not show': [
+        record('bad', {
+          attributes: {
+            'countersign.dev/probes': `{"cart":{"liveness":{"port":0,"path":"/","headers":[["a","${TOKEN}"]]}}}`
+          }
+        }),
+        /: attributes\.countersign\.dev\/probes: cart\.liveness\.port: expected a port from 1 to 65535$/
+      ],
+      'one with probes that are no JSON': [
+        record('bad', { attributes: { 'countersign.dev/probes': TOKEN } }),
+        /: attributes\.countersign\.dev\/probes: expected JSON$/
+      ],
       'one with a name for an address': [
         record('bad', { attributes: { 'countersign.dev/application-address': 'localhost' } }),
         /: attributes\.countersign\.dev\/application-address: expected an IPv4 or IPv6 address, got "localhost"$/

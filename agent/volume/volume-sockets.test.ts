@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createLogger } from '../../shared/log/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { type Volume, VolumeSockets } from './index.ts'
 
@@ -57,6 +57,7 @@ describe('the sockets of volumes', () => {
     pod: { uid, namespace: 'shop', name: `cart-${uid}`, serviceAccount: 'cart' },
     token: undefined,
     attributes: {},
+    probes: [],
     ...change
   })
   const publish = (uid: string): Volume => {
@@ -87,13 +88,8 @@ describe('the sockets of volumes', () => {
   }
   const errors = (): { code: string; message: string }[] =>
     lines.map(line => JSON.parse(line)).flatMap(({ level, err }) => (level === 'error' ? [err] : []))
-  const until = async (condition: () => boolean, what: string): Promise<void> => {
-    const deadline = Date.now() + 20_000
-    while (!condition()) {
-      assert.ok(Date.now() < deadline, `${what} did not happen; log: ${lines.join('')}`)
-      await pause(2)
-    }
-  }
+  const until = (condition: () => boolean, what: string): Promise<void> =>
+    eventually(condition, () => `${what}, log: ${lines.join('')}`)
   /** Connects as a pod does; its own path to the socket is short. */
   const dial = async (uid: string): Promise<Socket> => {
     const short = join(folder, 'short')

@@ -1,4 +1,5 @@
 import type { Sensitive } from '../../shared/log/index.ts'
+import type { Probe } from '../../shared/probes/index.ts'
 
 /** A pod as the kubelet reported it. */
 interface Pod {
@@ -18,4 +19,6 @@ export interface Volume {
   readonly token: Sensitive<string> | undefined
   /** Those that are known and valid; written by the webhook or by a tenant, so they never decide identity. */
   readonly attributes: Readonly<Record<string, string>>
+  /** Out of the attributes: what the kubelet asks the proxy instead of the application. */
+  readonly probes: readonly Probe[]
 }

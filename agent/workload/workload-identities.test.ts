@@ -82,7 +82,7 @@ class FakeVolumes {
     const { token = TOKEN, serviceAccount = 'cart' } = { ...change }
     const pod = { uid, namespace: 'shop', name: `${uid}-name`, serviceAccount }
     const given = 'token' in change && change.token === undefined ? undefined : new Sensitive(token)
-    const volume = { id: `csi-${uid}`, targetPath: '/nowhere', pod, token: given, attributes: {} }
+    const volume = { id: `csi-${uid}`, targetPath: '/nowhere', pod, token: given, attributes: {}, probes: [] }
     this.#set(new Map([...this.#current, [uid, volume]]))
   }
 

@@ -2,7 +2,7 @@ import type { TrustBundle } from '../../shared/x509/index.ts'
 import { parseCertificate, verifySvid } from '../../shared/x509/index.ts'
 
 /** The peer of a connection without a client certificate. */
-export const ANONYMOUS = 'anonymous'
+const ANONYMOUS = 'anonymous'
 
 /**
  * Who is at the other end of a TLS connection, as the name under which it is served: `agent:<node>`, `anonymous` when

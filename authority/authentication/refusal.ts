@@ -1,7 +1,7 @@
 import { CountersignError, type ErrorCode } from '../../shared/errors/index.ts'
 
 /** Why a token proves nothing. */
-export const TOKEN_REFUSALS = {
+const TOKEN_REFUSALS = {
   missing: 'the request holds no token',
   unexpected: 'a token was sent where the connection itself is the proof',
   malformed: 'the token is not a signed JWT of reasonable size',
@@ -20,7 +20,7 @@ export const TOKEN_REFUSALS = {
 export type TokenRefusal = keyof typeof TOKEN_REFUSALS
 
 /** Why a caller, though it proved who it is, may not have what it asks for. */
-export const CALLER_REFUSALS = {
+const CALLER_REFUSALS = {
   unknown_peer: 'the connection is neither anonymous nor that of an agent',
   anonymous: 'only an agent may ask for the certificate of a pod, and the caller showed no certificate',
   not_the_agent: 'the service account is not that of the agents',
@@ -38,7 +38,7 @@ export const CALLER_REFUSALS = {
 export type CallerRefusal = keyof typeof CALLER_REFUSALS
 
 /** Why a renewal does not prove possession of a current certificate. */
-export const RENEWAL_REFUSALS = {
+const RENEWAL_REFUSALS = {
   current_certificate: 'the current certificate does not verify',
   other_trust_domain: 'the current certificate is of another trust domain',
   not_a_workload: 'the current certificate is not that of a pod',

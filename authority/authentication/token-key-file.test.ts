@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { TokenKeyFile } from './index.ts'
 
@@ -34,14 +35,6 @@ async function setUp(context: TestContext, name = 'keys.json'): Promise<Opened> 
 
 const names = (file: TokenKeyFile): readonly unknown[] => file.current().keys.map(({ kid }) => kid)
 
-async function eventually(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'it never happened')
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}
-
 describe('token keys in a file', () => {
   it('are there as soon as it is open', async context => {
     const { path, open } = await setUp(context)
@@ -54,7 +47,7 @@ describe('token keys in a file', () => {
     await writeFile(path, keysNamed('one'))
     const file = await open()
     await writeFile(path, keysNamed('two'))
-    await eventually(() => names(file)[0] === 'two')
+    await eventually(() => names(file)[0] === 'two', 'the new keys')
   })
 
   it('are replaced when the file is renamed into place', async context => {
@@ -63,7 +56,7 @@ describe('token keys in a file', () => {
     const file = await open()
     await writeFile(`${path}.new`, keysNamed('two'))
     await rename(`${path}.new`, path)
-    await eventually(() => names(file)[0] === 'two')
+    await eventually(() => names(file)[0] === 'two', 'the new keys')
   })
 
   it('are replaced in the way that the kubelet replaces a ConfigMap', async context => {
@@ -82,7 +75,7 @@ describe('token keys in a file', () => {
     assert.deepEqual(names(file), ['one'])
     await symlink('..2', join(folder, '..data_tmp'))
     await rename(join(folder, '..data_tmp'), join(folder, '..data'))
-    await eventually(() => names(file)[0] === 'two')
+    await eventually(() => names(file)[0] === 'two', 'the new keys')
   })
 
   it('stay the same object while nothing changes, so that imported keys are kept', async context => {
@@ -119,10 +112,10 @@ describe('token keys in a file', () => {
       await writeFile(path, keysNamed('one'))
       const file = await open()
       await writeFile(path, text)
-      await eventually(() => lines.some(line => line.includes('keeping the last ones')))
+      await eventually(() => lines.some(line => line.includes('keeping the last ones')), 'the complaint')
       assert.deepEqual(names(file), ['one'])
       await writeFile(path, keysNamed('two'))
-      await eventually(() => names(file)[0] === 'two')
+      await eventually(() => names(file)[0] === 'two', 'the new keys')
     })
   }
 
@@ -136,7 +129,7 @@ describe('token keys in a file', () => {
     await writeFile(path, keysNamed('one'))
     const file = await open()
     await rm(path)
-    await eventually(() => lines.some(line => line.includes('keeping the last ones')))
+    await eventually(() => lines.some(line => line.includes('keeping the last ones')), 'the complaint')
     assert.deepEqual(names(file), ['one'])
   })
 

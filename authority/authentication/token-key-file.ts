@@ -1,11 +1,11 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { JSONWebKeySet, JWK } from 'jose'
-import { z } from 'zod'
+import type { JSONWebKeySet } from 'jose'
 import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
+import { parseKeySet, REFRESH_BURST, REFRESH_INTERVAL_MS } from './key-set.ts'
 import type { TokenKeys } from './pod-token.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -15,13 +15,6 @@ export interface TokenKeyFileOptions {
   readonly clock: Clock
   readonly log: Logger
 }
-
-// Tokens with made-up key IDs must not make the authority read files all day.
-const REFRESH_BURST = 5
-const REFRESH_INTERVAL_MS = 10_000
-
-// Only what chooses a key is looked at; jose reads the rest, and one key that it cannot read spoils no other.
-const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string().optional() })).min(1) })
 
 /**
  * Token keys out of a file. The folder is watched, not the file: files of a ConfigMap are replaced by way of a
@@ -42,7 +35,7 @@ export class TokenKeyFile implements TokenKeys {
     this.#log = options.log.child({ room: 'authentication' })
     this.#budget = new TokenBucket(REFRESH_BURST, REFRESH_INTERVAL_MS, options.clock)
     this.#text = text
-    this.#current = parse(text, options.path)
+    this.#current = parseKeySet(text, `token keys ${options.path}`)
     this.#watcher = watch(dirname(options.path), () => void this.#read())
     this.#watcher.on('error', error =>
       this.#log.error({ path: this.#path, err: error }, 'token keys are no longer watched')
@@ -84,7 +77,7 @@ export class TokenKeyFile implements TokenKeys {
       try {
         const text = await textOf(this.#path)
         if (text === this.#text) continue
-        this.#current = parse(text, this.#path)
+        this.#current = parseKeySet(text, `token keys ${this.#path}`)
         this.#text = text
         this.#log.info({ path: this.#path, keys: this.#current.keys.length }, 'token keys replaced')
       } catch (error) {
@@ -99,15 +92,5 @@ async function textOf(path: string): Promise<string> {
     return await readFile(path, 'utf8')
   } catch (error) {
     throw CountersignError.from(error, 'ERR_FILE_INVALID', `token keys ${path}`)
-  }
-}
-
-function parse(text: string, path: string): JSONWebKeySet {
-  try {
-    return { keys: keySet.parse(JSON.parse(text)).keys as JWK[] }
-  } catch (error) {
-    throw new CountersignError('ERR_FILE_INVALID', `token keys ${path} are not a JWKS of at least one key`, {
-      cause: error
-    })
   }
 }

@@ -3,7 +3,7 @@ import type { SpiffeId } from '../../shared/identity/index.ts'
 import type { CertificateRequest } from '../../shared/x509/index.ts'
 
 /** Why a request is not signed. */
-export const REQUEST_REFUSALS = {
+const REQUEST_REFUSALS = {
   malformed: 'the request is not PKCS#10 in DER of reasonable size',
   key: 'the key is neither on P-256 nor RSA of 2048 to 4096 bits with exponent 65537, in its usual encoding',
   signature: 'the request is not signed by its own key with SHA-256',

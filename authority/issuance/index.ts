@@ -5,7 +5,7 @@
 // Never: copies anything but the key out of a request; opens a port; logs a token or a request.
 // Source: X509-SVID, RFC 2986, countersign/ca/v1/certificate_authority.proto.
 
-export { type Caller, parsePeer } from './caller.ts'
+export type { Caller } from './caller.ts'
 export { evaluate, type RequestRefusal } from './evaluate.ts'
 export { type Issued, issue, type Order } from './issue.ts'
 export { type CertificateAuthorityOptions, certificateAuthorityService, type IssuanceMetrics } from './service.ts'

@@ -18,7 +18,7 @@ export const MESH_TYPE = {
 } as const
 
 /** The name of the one resource of type Mesh. */
-export const MESH_NAME = 'mesh'
+const MESH_NAME = 'mesh'
 
 /** What every agent is to be sent. */
 export interface MeshSnapshots {

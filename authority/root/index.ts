@@ -6,4 +6,5 @@
 
 export { FileRootStore } from './file-store.ts'
 export { openRoot, type RootSettings } from './open-root.ts'
+export { SecretRootStore } from './secret-store.ts'
 export type { RootPem, RootStore } from './store.ts'

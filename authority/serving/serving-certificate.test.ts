@@ -10,6 +10,7 @@ import {
   privateKeyFromPem,
   verifySvid
 } from '../../shared/x509/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { ServingCertificate } from './index.ts'
 
@@ -43,13 +44,7 @@ function leafOf({ cert }: { cert: string }): Certificate {
 }
 
 /** Key generation runs in the thread pool, which no fake clock moves. */
-async function eventually(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'it never happened')
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}
+const renewed = (condition: () => boolean): Promise<void> => eventually(condition, 'a new certificate')
 
 describe('the serving certificate of the authority', () => {
   it('names the authority and verifies against the bundle', async () => {
@@ -65,7 +60,7 @@ describe('the serving certificate of the authority', () => {
     for (let round = 1; round <= 10; round++) {
       const before = serving.current()
       await clock.advance(HOUR_MS / 2)
-      await eventually(() => changes.length === round)
+      await renewed(() => changes.length === round)
       const after = serving.current()
       assert.notEqual(leafOf(after).serialNumber, leafOf(before).serialNumber)
       assert.ok(privateKeyFromPem(after.key), 'the key cannot be read')
@@ -78,7 +73,7 @@ describe('the serving certificate of the authority', () => {
   it('never outlives the issuer', async () => {
     const { clock, root, serving, changes } = await setUp()
     await clock.advance(root.certificate.notAfter - clock.now() - HOUR_MS / 4)
-    await eventually(() => changes.length > 0)
+    await renewed(() => changes.length > 0)
     await clock.advance(0)
     assert.ok(leafOf(serving.current()).notAfter <= root.certificate.notAfter)
     serving.close()

@@ -11,17 +11,9 @@ interface AdmissionResponse {
   readonly status?: { readonly message?: string }
 }
 
-/**
- * Plays the API server's part in admission (admission.k8s.io/v1): asks the webhook about a new pod and applies the
- * JSON patch (RFC 6902) that it answers with.
- *
- * @param webhook - `host:port`
- * @param ca - PEM: what a MutatingWebhookConfiguration would hold as caBundle
- * @throws Error with the webhook's own message when it refuses the pod
- */
-export async function admit(webhook: string, ca: string, serverName: string, pod: LocalPod): Promise<V1Pod> {
-  const { status: _, ...created } = pod.manifest
-  const review = {
+/** The AdmissionReview of the creation of a pod, as the API server sends it (admission.k8s.io/v1). */
+export function admissionReview(pod: LocalPod): object {
+  return {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
     request: {
@@ -34,19 +26,35 @@ export async function admit(webhook: string, ca: string, serverName: string, pod
       namespace: pod.namespace,
       operation: 'CREATE',
       userInfo: { username: 'countersign-local' },
-      object: created,
+      object: createdObject(pod),
       oldObject: null,
       dryRun: false,
       options: { apiVersion: 'meta.k8s.io/v1', kind: 'CreateOptions' }
     }
   }
-  const answer = await post(webhook, ca, serverName, JSON.stringify(review))
+}
+
+/**
+ * Plays the API server's part in admission: asks the webhook about a new pod and applies the JSON patch (RFC 6902)
+ * that it answers with.
+ *
+ * @param webhook - `host:port`
+ * @param ca - PEM: what a MutatingWebhookConfiguration would hold as caBundle
+ * @throws Error with the webhook's own message when it refuses the pod
+ */
+export async function admit(webhook: string, ca: string, serverName: string, pod: LocalPod): Promise<V1Pod> {
+  const answer = await post(webhook, ca, serverName, JSON.stringify(admissionReview(pod)))
   const { response } = JSON.parse(answer) as { response: AdmissionResponse }
   if (!response.allowed)
     throw new Error(`the webhook refused pod ${pod.name}: ${response.status?.message ?? 'without a reason'}`)
   const patch = response.patch === undefined ? [] : JSON.parse(Buffer.from(response.patch, 'base64').toString())
-  const patched = jsonpatch.applyPatch(structuredClone(created), patch, true, false).newDocument
+  const patched = jsonpatch.applyPatch(structuredClone(createdObject(pod)), patch, true, false).newDocument
   return { ...patched, ...(pod.manifest.status === undefined ? {} : { status: pod.manifest.status }) }
+}
+
+/** The pod as it was asked for: what became of it is not known yet. */
+function createdObject({ manifest: { status: _, ...created } }: LocalPod): V1Pod {
+  return created
 }
 
 function post(address: string, ca: string, servername: string, body: string): Promise<string> {

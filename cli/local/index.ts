@@ -5,6 +5,7 @@
 // Never: stands in for authority, webhook, agent, Envoy or an application, which are the real programs; it plays
 // only API server (tokens, admission), scheduler and kubelet. Never redirects traffic: callers name the proxy.
 
+export { admissionReview } from './admission.ts'
 export { forwardedIdentities } from './client-certificate.ts'
 export { type Answer, call } from './http.ts'
 export { Load } from './load.ts'

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { writeFileAtomically } from '../../shared/files/index.ts'
 import { writeVolumeRecord } from '../../shared/volume/index.ts'
 import { admit } from './admission.ts'
 import { applicationProcess, PROXY, proxyContainer, proxyProcess } from './containers.ts'
@@ -123,8 +124,7 @@ export class LocalMesh {
 
   async applyText(name: string, yaml: string): Promise<void> {
     const file = join(this.layout.manifests, name.endsWith('.yaml') ? name : `${name}.yaml`)
-    await writeFile(`${file}.tmp`, yaml)
-    await rename(`${file}.tmp`, file)
+    writeFileAtomically(file, yaml)
   }
 
   async remove(name: string): Promise<void> {

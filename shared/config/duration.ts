@@ -4,7 +4,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 const DURATION = /^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$/
 
 /** `500ms`, `30s`, `1h30m`, `90d` in milliseconds; `undefined` for anything else, a number without a unit included. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined
   let total = 0
   for (const [, amount, unit] of text.matchAll(/([0-9.]+)([a-z]+)/g))

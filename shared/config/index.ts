@@ -5,7 +5,7 @@
 // Never: lets another room read process.env; never starts a program with an option that is not allowed.
 
 export { type Address, address, addressUnusable, formatAddress, listenAddress, port } from './address.ts'
-export { duration, parseDuration } from './duration.ts'
+export { duration } from './duration.ts'
 export { findEnvoy, type LocalEnvoy } from './find-envoy.ts'
 export { helpText } from './help.ts'
 export { defineOptions, type Option, type OptionsOf, type OptionTable } from './option.ts'

@@ -55,7 +55,8 @@ export const CATALOGUE = {
     next: 'check the version and the bootstrap of the client on that socket'
   },
   ERR_DISCOVERY_UNAVAILABLE: {
-    meaning: 'an xDS or SDS client cannot be served at present: its pod is gone, its secrets are not there yet, or it has too many streams',
+    meaning:
+      'an xDS or SDS client cannot be served at present: its pod is gone, its secrets are not there yet, or it has too many streams',
     next: 'nothing, if it passes: clients try again; otherwise look for what the log says of that pod before'
   },
   ERR_VOLUME_INVALID: {
@@ -80,7 +81,7 @@ export const CATALOGUE = {
   },
   ERR_POD_NOT_FOUND: {
     meaning: 'no process of a pod is found on this node',
-    next: 'nothing while a pod starts or ends; if it lasts, check that container `node` runs with hostPID'
+    next: 'nothing while a pod starts or ends; if it lasts, check that `--proc` of container `node` shows the node’s processes'
   },
   ERR_STATE_CORRUPT: {
     meaning: 'a file of persisted state cannot be read back',
@@ -97,6 +98,14 @@ export const CATALOGUE = {
   ERR_AUTHORITY_REFUSED: {
     meaning: 'the authority refused a certificate request',
     next: 'read the reason in the log of the authority at that time'
+  },
+  ERR_KUBERNETES_UNAVAILABLE: {
+    meaning: 'the Kubernetes API cannot be reached, has no time, or fails',
+    next: 'nothing at first: it is tried again; if it lasts, check the API server and the network on the way to it'
+  },
+  ERR_KUBERNETES_REFUSED: {
+    meaning: 'the Kubernetes API refuses a request',
+    next: 'read its reason in the message; status 403 means that a role of the chart is missing or was changed'
   },
   ERR_ADDRESS_UNUSABLE: {
     meaning: 'an address or a socket cannot be listened on',

@@ -3,17 +3,10 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { createLogger } from '../log/index.ts'
 import { FolderWatch } from './index.ts'
-
-async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}
 
 describe('a watched folder', () => {
   let base = ''

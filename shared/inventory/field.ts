@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { DNS_LABEL, DNS_SUBDOMAIN } from '../names/index.ts'
 
 // The fields that the objects share. Every `error` says what is allowed and nothing else: `issuesOf` adds the value.
 // Source: Kubernetes, "Object Names and IDs", "Labels and Selectors" and k8s.io/apimachinery/pkg/util/validation.
@@ -21,23 +22,17 @@ export const text = z.string({ error: 'a string' })
 
 export const flag = z.boolean({ error: 'true or false' })
 
-const patterned = (pattern: RegExp, longest: number, allowed: string) =>
-  z.string({ error: allowed }).max(longest, { error: allowed }).regex(pattern, { error: allowed })
-
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const patterned = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, { error: allowed })
 
 /** RFC 1123 label: names of namespaces, Services, containers and ports. */
 export const dnsLabel = patterned(
   DNS_LABEL,
-  63,
   'at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends'
 )
 
 /** RFC 1123 subdomain: names of most other objects. */
 export const dnsSubdomain = patterned(
   DNS_SUBDOMAIN,
-  253,
   'at most 253 lower-case letters, digits, dashes and dots, with a letter or digit at both ends'
 )
 
@@ -47,10 +42,10 @@ const orEmpty = (isName: (value: string) => boolean, allowed: string) =>
 export const dnsLabelOrEmpty = orEmpty(value => isDnsLabel(value), 'a name, as a Service gives it to a port')
 export const accountNameOrEmpty = orEmpty(value => isDnsSubdomain(value), 'the name of a service account')
 
-export const isDnsLabel = (value: string): boolean => value.length <= 63 && DNS_LABEL.test(value)
-export const isDnsSubdomain = (value: string): boolean => value.length <= 253 && DNS_SUBDOMAIN.test(value)
+export const isDnsLabel = (value: string): boolean => DNS_LABEL.test(value)
+export const isDnsSubdomain = (value: string): boolean => DNS_SUBDOMAIN.test(value)
 
-export const uid = patterned(/^[A-Za-z0-9._-]+$/, 128, 'at most 128 letters, digits, dashes, dots and underscores')
+export const uid = patterned(/^[A-Za-z0-9._-]{1,128}$/, 'at most 128 letters, digits, dashes, dots and underscores')
 
 const PORT = 'a whole number from 1 to 65535'
 const isPort = (value: unknown): boolean =>

@@ -1,5 +1,7 @@
 import type { ZodError } from 'zod'
 
+export { formatPath } from '../policy/index.ts'
+
 export type FieldPath = readonly (string | number)[]
 
 /** One thing that is wrong with an object. */
@@ -16,18 +18,6 @@ export interface Issue {
 export interface Normalised<T> {
   readonly value: T | undefined
   readonly issues: readonly Issue[]
-}
-
-const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_-]*$/
-
-/** `spec.ports[0].port`, `metadata.labels["app.kubernetes.io/name"]`; empty for the object itself. */
-export function formatPath(path: FieldPath): string {
-  let text = ''
-  for (const key of path)
-    if (typeof key === 'number') text += `[${key}]`
-    else if (PLAIN_KEY.test(key)) text += text === '' ? key : `.${key}`
-    else text += `[${JSON.stringify(key)}]`
-  return text
 }
 
 /**

@@ -1,20 +1,18 @@
 import * as z from 'zod'
-import { isDnsSubdomain } from './field.ts'
+import { LABEL_KEY, LABEL_VALUE } from '../names/index.ts'
 import type { Labels } from './types.ts'
 
-// Source: Kubernetes, "Labels and Selectors", syntax and character set.
-const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const KEY_ALLOWED =
   'an optional DNS prefix and a slash, then at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at both ends'
 const VALUE_ALLOWED =
   'a string of at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at both ends'
 
 /** Ours among the annotations and labels of an object. */
-export const PREFIX = 'countersign.dev/'
+const PREFIX = 'countersign.dev/'
 
 const checkKeys = (labels: Labels, context: z.RefinementCtx<Labels>): void => {
   for (const key of Object.keys(labels))
-    if (!isKey(key))
+    if (!LABEL_KEY.test(key))
       context.addIssue({
         code: 'custom',
         path: [key],
@@ -27,7 +25,7 @@ const checkKeys = (labels: Labels, context: z.RefinementCtx<Labels>): void => {
 export const labels = z
   .record(
     z.string(),
-    z.string({ error: VALUE_ALLOWED }).refine(value => value === '' || NAME.test(value), { error: VALUE_ALLOWED }),
+    z.string({ error: VALUE_ALLOWED }).refine(value => LABEL_VALUE.test(value), { error: VALUE_ALLOWED }),
     { error: 'a mapping of strings' }
   )
   .superRefine(checkKeys)
@@ -45,11 +43,6 @@ export const annotations = z
 export function matches(selector: Labels, candidate: Labels): boolean {
   for (const key in selector) if (candidate[key] !== selector[key]) return false
   return true
-}
-
-function isKey(key: string): boolean {
-  const slash = key.indexOf('/')
-  return slash === -1 ? NAME.test(key) : isDnsSubdomain(key.slice(0, slash)) && NAME.test(key.slice(slash + 1))
 }
 
 function sorted(record: Labels, prefix = ''): Labels {

@@ -33,7 +33,7 @@ function hide(value: unknown, depth = 0): unknown {
 const hideFields = (fields: Record<string, unknown>): Record<string, unknown> => hide(fields) as Record<string, unknown>
 
 /** What a log line holds of an error: the whole chain of causes, facts as fields, no stack for our own errors. */
-export function describeError(thrown: unknown): Record<string, unknown> {
+function describeError(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { message: String(thrown) }
   const cause = thrown.cause === undefined ? {} : { cause: describeError(thrown.cause) }
   if (thrown instanceof CountersignError)

@@ -1,14 +1,9 @@
 import { z } from 'zod'
 import { CountersignError } from '../errors/index.ts'
+import { DNS_LABEL, DNS_SUBDOMAIN, LABEL_KEY, LABEL_VALUE } from '../names/index.ts'
 import { describeIssue, type PolicyIssue, type PolicyResult } from './issue.ts'
 import { MUTUAL_TLS_MODES, type MutualTlsMode, type PeerAuthentication } from './peer-authentication.ts'
 import { expected, map, oneOf, openObject, strictObject, text } from './schema.ts'
-
-// Kubernetes: names (RFC 1123 subdomain), namespaces (RFC 1123 label), label keys and label values.
-const NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
-const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 const isPort = (key: string): boolean => /^[1-9][0-9]{0,4}$/.test(key) && Number(key) <= 65_535
 
@@ -45,8 +40,8 @@ const peerAuthentication = strictObject({
   apiVersion: oneOf(['security.istio.io/v1', 'security.istio.io/v1beta1']),
   kind: oneOf(['PeerAuthentication']),
   metadata: openObject({
-    name: text(NAME, 'a name of lower-case letters, digits, dashes and dots'),
-    namespace: text(NAMESPACE, 'the name of a namespace').optional(),
+    name: text(DNS_SUBDOMAIN, 'a name of lower-case letters, digits, dashes and dots'),
+    namespace: text(DNS_LABEL, 'the name of a namespace').optional(),
     creationTimestamp: z.iso.datetime({ offset: true, error: expected('a time as in RFC 3339') }).nullish()
   }),
   spec: spec.optional(),

@@ -6,4 +6,4 @@
 
 export { checkPeerAuthentication, parsePeerAuthentication } from './check-peer-authentication.ts'
 export { describeIssue, formatPath, type PolicyIssue, type PolicyResult } from './issue.ts'
-export { MUTUAL_TLS_MODES, type MutualTlsMode, type PeerAuthentication } from './peer-authentication.ts'
+export type { MutualTlsMode, PeerAuthentication } from './peer-authentication.ts'

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { type Client, type ServerOptions, status } from '@grpc/grpc-js'
+import { eventually } from '../../test/eventually.ts'
 import type { CountersignError } from '../errors/index.ts'
 import {
   DiscoveryRequestSchema,
@@ -14,7 +15,7 @@ import {
 } from '../proto/gen/envoy/service/discovery/v3/discovery_pb.js'
 import { SecretDiscoveryService } from '../proto/gen/envoy/service/secret/v3/sds_pb.js'
 import { bidiTransport, InjectedServer, listenUnix, serviceDefinition, type UnixListener, unaryCall } from './index.ts'
-import { eventually, FETCH, STREAM, unixClient } from './rpc.test-support.ts'
+import { FETCH, STREAM, unixClient } from './rpc.test-support.ts'
 
 const REQUEST = create(DiscoveryRequestSchema)
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import type { Client } from '@grpc/grpc-js'
+import { eventually } from '../../test/eventually.ts'
 import { DiscoveryRequestSchema } from '../proto/gen/envoy/service/discovery/v3/discovery_pb.js'
 import { SecretDiscoveryService } from '../proto/gen/envoy/service/secret/v3/sds_pb.js'
 import {
@@ -15,7 +16,7 @@ import {
   type UnixListener,
   unaryCall
 } from './index.ts'
-import { addEchoService, eventually, FETCH, STREAM, unixClient } from './rpc.test-support.ts'
+import { addEchoService, FETCH, STREAM, unixClient } from './rpc.test-support.ts'
 
 const PEERS = 200
 const REQUEST = create(DiscoveryRequestSchema)

@@ -4,8 +4,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { eventually } from '../../test/eventually.ts'
 import { listenUnix, type UnixListener } from './index.ts'
-import { eventually } from './rpc.test-support.ts'
 
 describe('a listener on a Unix socket', () => {
   let folder: string

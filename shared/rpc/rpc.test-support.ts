@@ -34,12 +34,3 @@ export const { fetchSecrets: FETCH, streamSecrets: STREAM } = SecretDiscoverySer
 export function unixClient(path: string): Client {
   return new Client(`unix:${path}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })
 }
-
-/** Resolves when the condition holds; the deadline is only there to end a test that has failed. */
-export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}

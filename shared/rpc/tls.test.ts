@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { type ConnectionOptions, connect as connectRaw, type TLSSocket } from 'node:tls'
 import { create } from '@bufbuild/protobuf'
 import type { Client } from '@grpc/grpc-js'
+import { eventually } from '../../test/eventually.ts'
 import { FakeIssuer } from '../../test/fakes/authority.ts'
 import { systemClock } from '../clock/index.ts'
 import { CountersignError } from '../errors/index.ts'
@@ -21,7 +22,7 @@ import {
   type TlsListener,
   unaryCall
 } from './index.ts'
-import { addEchoService, eventually, FETCH, STREAM } from './rpc.test-support.ts'
+import { addEchoService, FETCH, STREAM } from './rpc.test-support.ts'
 
 const REQUEST = create(DiscoveryRequestSchema)
 

@@ -3,4 +3,4 @@
 // In: a word, the words that are allowed. Out: the nearest, or an addition to an error message.
 // Never: corrects anything by itself.
 
-export { didYouMean, nearest } from './nearest.ts'
+export { didYouMean } from './nearest.ts'

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CountersignError } from '../errors/index.ts'
 import { writeFileAtomically } from '../files/index.ts'
+import { DNS_SUBDOMAIN } from '../names/index.ts'
 
 // Names that become parts of file names, peers and log lines; neither kubelet nor demo makes others.
 const fileNamePart = z
@@ -13,10 +14,7 @@ const fileNamePart = z
   )
 const kubernetesName = z
   .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
-    'expected a Kubernetes name: lower-case letters, digits, dots and dashes'
-  )
+  .regex(DNS_SUBDOMAIN, 'expected a Kubernetes name: lower-case letters, digits, dots and dashes')
 
 /**
  * The record of a volume, `volumes/<volumeId>.json`: the contract between the CSI node service, which writes it, and

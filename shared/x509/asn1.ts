@@ -9,7 +9,7 @@ export class MalformedError extends Error {
   override readonly name = 'MalformedError'
 }
 
-export const TAG = {
+const TAG = {
   boolean: 1,
   integer: 2,
   bitString: 3,

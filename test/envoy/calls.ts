@@ -71,7 +71,7 @@ export interface Conversation {
   close(): void
 }
 
-export function converse(socket: Socket): Conversation {
+function converse(socket: Socket): Conversation {
   let all = ''
   let over = false
   const watchers = new Set<() => void>()

@@ -40,10 +40,11 @@ export async function startExplicitPod(state: MeshState, pod: PodState): Promise
   let current: Snapshot = { types: new Map() }
   const update: ExplicitPod['update'] = async (newState, newPod) => {
     const next = composeSnapshot(newState, newPod)
-    const changes = changesBetween(current, next)
+    const seen = observer.lines.length
+    const changes = changesBetween(current, next, observer.matching('accepted').join(' '))
     current = next
     source.set(Object.fromEntries([...next.types].map(([type, resources]) => [type, resources.values()])))
-    await eventually(() => assertAccepted(observer, changes))
+    await eventually(() => assertAccepted(observer.lines.slice(seen), changes))
   }
 
   const bootstrap = createBootstrap({
@@ -71,22 +72,23 @@ export async function startExplicitPod(state: MeshState, pod: PodState): Promise
 }
 
 /** As the observer writes them down: `name@version`. */
-function changesBetween(before: Snapshot, after: Snapshot): readonly string[] {
+function changesBetween(before: Snapshot, after: Snapshot, acceptedBefore: string): readonly string[] {
   return [...after.types].flatMap(([type, resources]) => {
     const known = before.types.get(type)
     // Every cluster and listener is asked for. Of the rest, what nothing refers to is not, and never accepted; the
     // first time, being ready says that all of it is there.
     const all = type === TYPE.cluster || type === TYPE.listener
     return [...resources.values()]
-      .filter(({ name, version }) => known?.get(name)?.version !== version && (all || known?.has(name)))
+      .filter(({ name, version }) => known?.get(name)?.version !== version)
+      .filter(({ name }) => all || acceptedBefore.includes(` ${name}@`))
       .map(({ name, version }) => `${name}@${version}`)
   })
 }
 
-function assertAccepted(observer: RecordingObserver, changes: readonly string[]): void {
-  const refusal = observer.matching('rejected')[0]
+function assertAccepted(lines: readonly string[], changes: readonly string[]): void {
+  const refusal = lines.find(line => line.startsWith('rejected'))
   if (refusal !== undefined) throw new Error(`Envoy refuses: ${refusal}`)
-  const accepted = new Set(observer.matching('accepted').flatMap(line => line.split(' ')))
+  const accepted = new Set(lines.filter(line => line.startsWith('accepted')).flatMap(line => line.split(' ')))
   const missing = changes.filter(change => !accepted.has(change))
   if (missing.length > 0) throw new Error(`Envoy has not accepted ${missing.slice(0, 3).join(', ')}`)
 }

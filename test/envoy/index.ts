@@ -3,10 +3,7 @@
 // In: bootstrap files as proto-JSON, snapshots. Out: Envoy's verdict; running Envoys with their admin interface.
 // Never: skips because Envoy is not there; leaves a process behind.
 
-export { envoyBinary } from './binary.ts'
 export { eventually } from './eventually.ts'
-export { freePort } from './free-port.ts'
-export { resourceJson, resourcesOf } from './resource-json.ts'
+export { resourceJson } from './resource-json.ts'
 export { type RunningEnvoy, type StartOptions, startEnvoy } from './running-envoy.ts'
-export { staticBootstrap } from './static-bootstrap.ts'
 export { validateConfig, validateSnapshot } from './validate.ts'

@@ -12,6 +12,7 @@ import {
   spiffeId
 } from '../../agent/proxy/fixtures.test-support.ts'
 import { composeSnapshot, createBootstrap, type Interception } from '../../agent/proxy/index.ts'
+import type { Probe } from '../../shared/probes/index.ts'
 import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'
 import { validateConfig, validateSnapshot } from './index.ts'
@@ -23,8 +24,8 @@ const bootstrap = createBootstrap({
 })
 
 const INTERCEPTIONS: Readonly<Record<string, Interception>> = {
-  redirected: { kind: 'redirect' },
-  explicit: { kind: 'explicit', applicationAddress: '127.83.1.1' }
+  'a redirected': { kind: 'redirect' },
+  'an explicit': { kind: 'explicit', applicationAddress: '127.83.1.1' }
 }
 const MODES = { strict: MutualTlsMode.STRICT, permissive: MutualTlsMode.PERMISSIVE, disabled: MutualTlsMode.DISABLE }
 const ADDRESSES = {
@@ -32,6 +33,23 @@ const ADDRESSES = {
   ipv6: ['fd00:1::7'],
   'dual-stack': ['10.1.0.7', 'fd00:1::7']
 } as const
+
+const PROBES: readonly Probe[] = [
+  { container: 'orders', kind: 'readiness', port: 8080, path: '/ready?a=%20', scheme: 'HTTP', headers: [] },
+  {
+    container: 'orders',
+    kind: 'liveness',
+    port: 8443,
+    path: '/',
+    scheme: 'HTTPS',
+    host: 'orders.example',
+    headers: [
+      ['X-Probe', `100% %REQ(a)% ü ${'%'.repeat(4_000)}`],
+      ['X-Probe', ''],
+      ['accept', '']
+    ]
+  }
+]
 
 describe('Envoy', () => {
   let root: Issuer
@@ -56,7 +74,7 @@ describe('Envoy', () => {
         for (const count of [0, 1, 200]) {
           // Size has nothing to do with modes and families: once each is enough.
           if (count === 200 && (mode !== 'permissive' || family === 'dual-stack')) continue
-          it(`accepts a ${how} ${mode} pod with ${family} among ${count} services`, async () => {
+          it(`accepts ${how} ${mode} pod with ${family} among ${count} services`, async () => {
             const state = newState({
               roots: [root],
               foreign: { 'other.test': foreign },
@@ -69,7 +87,7 @@ describe('Envoy', () => {
               portModes: { 9090: MutualTlsMode.DISABLE, 9091: MutualTlsMode.STRICT }
             })
             const svid = await newSvid(root, spiffeId('shop', 'orders'))
-            const snapshot = composeSnapshot(state, { workload, svid, interception })
+            const snapshot = composeSnapshot(state, { workload, svid, interception, probes: PROBES })
             await validateSnapshot(bootstrap, snapshot)
           })
         }

@@ -134,12 +134,14 @@ export async function startTwoPods(network: string): Promise<TwoPods> {
       portModes: Object.fromEntries(OFFER_NAMES.map(offer => [port(offer), OFFERS[offer].mode]))
     }),
     svid: await newSvid(root, spiffeId('shop', 'orders')),
-    interception: { kind: 'explicit', applicationAddress: serverApplication }
+    interception: { kind: 'explicit', applicationAddress: serverApplication },
+    probes: []
   }
   const clientPod: PodState = {
     workload: newWorkload({ uid: 'client', name: 'storefront-0', addresses: [clientAddress] }),
     svid: await newSvid(root, spiffeId('shop', 'storefront')),
-    interception: { kind: 'explicit', applicationAddress: clientApplication }
+    interception: { kind: 'explicit', applicationAddress: clientApplication },
+    probes: []
   }
 
   const applications = new Map<Offer, Application>()

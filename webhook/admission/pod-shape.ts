@@ -4,12 +4,32 @@ import { checkShape } from './shape.ts'
 
 const words = z.record(z.string(), z.string()).nullish()
 
+const port = z.union([z.number(), z.string()])
+const probe = z
+  .looseObject({
+    httpGet: z
+      .looseObject({
+        port,
+        path: z.string().nullish(),
+        host: z.string().nullish(),
+        scheme: z.string().nullish(),
+        httpHeaders: z.array(z.looseObject({ name: z.string(), value: z.string().nullish() })).nullish()
+      })
+      .nullish()
+  })
+  .nullish()
+
 const container = z.looseObject({
   name: z.string(),
   args: z.array(z.string()).nullish(),
-  ports: z.array(z.looseObject({ containerPort: z.number(), protocol: z.string().nullish() })).nullish(),
+  restartPolicy: z.string().nullish(),
+  ports: z
+    .array(z.looseObject({ containerPort: z.number(), name: z.string().nullish(), protocol: z.string().nullish() }))
+    .nullish(),
   securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
-  startupProbe: z.looseObject({ httpGet: z.looseObject({}).nullish() }).nullish(),
+  startupProbe: probe,
+  readinessProbe: probe,
+  livenessProbe: probe,
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish()
 })
 

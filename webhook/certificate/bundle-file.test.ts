@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import { CountersignError } from '../../shared/errors/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { recordingLogger, until } from '../webhook.test-support.ts'
+import { recordingLogger } from '../webhook.test-support.ts'
 import { keepBundleFile } from './index.ts'
 
 const closers: (() => unknown)[] = []
@@ -55,8 +56,8 @@ describe('the file with the CA bundle', () => {
     await keep(path, source)
     assert.equal(readFileSync(path, 'utf8'), 'first')
     for (const bundle of ['second', 'third', 'fourth']) source.publish(bundle)
-    await until('the last bundle', () => readFileSync(path, 'utf8') === 'fourth')
-    await until('no temporary file', () => readdirSync(folder).length === 1)
+    await eventually(() => readFileSync(path, 'utf8') === 'fourth', 'the last bundle')
+    await eventually(() => readdirSync(folder).length === 1, 'no temporary file')
   })
 
   it('is readable by others: there is no secret in it', async () => {
@@ -71,7 +72,7 @@ describe('the file with the CA bundle', () => {
     await keep(path, source)
     const before = statSync(path).ino
     source.publish('second')
-    await until('the second bundle', () => readFileSync(path, 'utf8') === 'second')
+    await eventually(() => readFileSync(path, 'utf8') === 'second', 'the second bundle')
     assert.notEqual(statSync(path).ino, before)
   })
 
@@ -109,13 +110,13 @@ describe('the file with the CA bundle', () => {
     rmSync(path)
     mkdirSync(path)
     source.publish('second')
-    await until('the complaint', () => lines.some(({ msg }) => msg === 'the CA bundle cannot be written'))
-    await until('the retry to be set', () => clock.pending === 1)
+    await eventually(() => lines.some(({ msg }) => msg === 'the CA bundle cannot be written'), 'the complaint')
+    await eventually(() => clock.pending === 1, 'the retry to be set')
     rmdirSync(path)
     await clock.advance(60_000)
-    await until(
-      'the second bundle',
-      () => readdirSync(folder).join() === 'ca.pem' && readFileSync(path, 'utf8') === 'second'
+    await eventually(
+      () => readdirSync(folder).join() === 'ca.pem' && readFileSync(path, 'utf8') === 'second',
+      'the second bundle'
     )
     chmodSync(folder, 0o700)
   })

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
+import { writeFileAtomically } from '../../shared/files/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import type { ServingCertificateSource } from './serving-certificate.ts'
 
@@ -21,56 +19,34 @@ const RETRY_MS = 60_000
  *
  * @throws CountersignError ERR_FILE_INVALID naming the option, when the first bundle cannot be written
  */
-export async function keepBundleFile({ path, source, clock, log }: BundleFileOptions): Promise<() => Promise<void>> {
+export async function keepBundleFile({ path, source, clock, log }: BundleFileOptions): Promise<() => void> {
   let written: string | undefined
   let cancel: () => void = () => undefined
-  let closed = false
 
-  const write = async (): Promise<void> => {
+  const write = (): void => {
     const { caBundle } = source.current()
-    if (closed || caBundle === undefined || caBundle === written) return
-    await replaceFile(path, caBundle)
+    if (caBundle === undefined || caBundle === written) return
+    try {
+      writeFileAtomically(path, caBundle, 0o644)
+    } catch (thrown) {
+      throw CountersignError.from(thrown, 'ERR_FILE_INVALID', `cannot write ${path} (--ca-bundle-file)`)
+    }
     written = caBundle
   }
-  // One write after another: of two that cross, the older bundle might win.
-  let queue: Promise<void> = Promise.resolve()
-  const enqueue = (): void => {
+  const follow = (): void => {
     cancel()
-    queue = queue.then(write).catch(thrown => {
-      log.error({ err: unwritable(path, thrown) }, 'the CA bundle cannot be written')
-      if (!closed) cancel = clock.after(RETRY_MS, enqueue)
-    })
+    try {
+      write()
+    } catch (err) {
+      log.error({ err }, 'the CA bundle cannot be written')
+      cancel = clock.after(RETRY_MS, follow)
+    }
   }
 
-  await write().catch(thrown => {
-    throw unwritable(path, thrown)
-  })
-  const unsubscribe = source.subscribe(enqueue)
-  return async () => {
-    closed = true
+  write()
+  const unsubscribe = source.subscribe(follow)
+  return () => {
     unsubscribe()
     cancel()
-    await queue
-  }
-}
-
-function unwritable(path: string, thrown: unknown): CountersignError {
-  return CountersignError.from(thrown, 'ERR_FILE_INVALID', `cannot write ${path} (--ca-bundle-file)`)
-}
-
-async function replaceFile(path: string, content: string): Promise<void> {
-  // In the same folder, since a rename is only atomic within one file system.
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
-  try {
-    const file = await open(temporary, 'wx', 0o644)
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } finally {
-    await rm(temporary, { force: true })
   }
 }

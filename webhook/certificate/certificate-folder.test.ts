@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import { CountersignError } from '../../shared/errors/index.ts'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { recordingLogger, until } from '../webhook.test-support.ts'
+import { recordingLogger } from '../webhook.test-support.ts'
 import { CertificateFolder, OwnCertificate, type ServingCertificate } from './index.ts'
 
 const POLL_MS = 10_000
@@ -47,7 +48,7 @@ async function open(path: string, clock = new FakeClock(Date.now())) {
   /** Lets the folder be read once more. */
   const poll = async () => {
     await clock.advance(POLL_MS)
-    await until('the next poll to be set', () => clock.pending === 1)
+    await eventually(() => clock.pending === 1, 'the next poll to be set')
   }
   return { source, poll, complaints, clock }
 }

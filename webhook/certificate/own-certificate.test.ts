@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import { connect, createServer } from 'node:tls'
+import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
-import { recordingLogger, until } from '../webhook.test-support.ts'
+import { recordingLogger } from '../webhook.test-support.ts'
 import { OwnCertificate, type ServingCertificate } from './index.ts'
 
 const HOUR = 3_600_000
@@ -31,9 +32,9 @@ async function own(clock: FakeClock, dnsNames: readonly string[] = ['webhook.tes
 async function replaced(source: OwnCertificate, clock: FakeClock, milliseconds: number): Promise<ServingCertificate> {
   const before = source.current()
   await clock.advance(milliseconds)
-  await until('a replacement', () => source.current() !== before)
+  await eventually(() => source.current() !== before, 'a replacement')
   // The next timer is set after the listeners were told.
-  await until('the next timer', () => clock.pending === 1)
+  await eventually(() => clock.pending === 1, 'the next timer')
   return source.current()
 }
 
@@ -148,12 +149,12 @@ describe('the replacement of a serving certificate', () => {
     const before = source.current()
     mad = true
     await clock.advance(16 * HOUR)
-    await until('the failure', () => lines.some(({ msg }) => msg === 'the serving certificate was not replaced'))
+    await eventually(() => lines.some(({ msg }) => msg === 'the serving certificate was not replaced'), 'the failure')
     assert.equal(source.current(), before)
     mad = false
-    await until('the retry to be set', () => clock.pending === 1)
+    await eventually(() => clock.pending === 1, 'the retry to be set')
     await clock.advance(60_000)
-    await until('the replacement', () => source.current() !== before)
+    await eventually(() => source.current() !== before, 'the replacement')
   })
 })
 
@@ -178,14 +179,19 @@ describe('the replacement of its root', () => {
     assert.equal(await accepts(current, young ?? ''), false)
   })
 
-  it('then signs with the new one, which by then every client knows, and drops the old one', async () => {
+  it('then signs with the new one, which by then every client knows, and drops the old one a life later', async () => {
     const { clock, source } = await inOverlap()
     const overlapping = source.current()
     const renewed = await replaced(source, clock, 16 * HOUR)
     assert.equal(renewed.caBundle, overlapping.caBundle)
     const after = await replaced(source, clock, 8 * HOUR)
     const [, young = ''] = rootsOf(overlapping)
-    assert.equal(after.caBundle, young)
+    assert.equal(after.caBundle, overlapping.caBundle)
+    const alone = await replaced(source, clock, 16 * HOUR)
+    assert.equal(alone.caBundle, overlapping.caBundle)
+    const last = await replaced(source, clock, 8 * HOUR)
+    assert.equal(last.caBundle, young)
+    assert.equal(last.serialNumber, alone.serialNumber)
     const leaf = new X509Certificate(after.certificate)
     assert.ok(leaf.checkIssued(new X509Certificate(young)))
     assert.ok(leaf.verify(new X509Certificate(young).publicKey))

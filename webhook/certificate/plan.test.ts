@@ -53,10 +53,17 @@ describe('the plan of certificates', () => {
     assert.deepEqual(plan, { keep: [first, successor], makeRoot: false, signer: first, makeServing: false })
   })
 
-  it('then signs with the new one at once and publishes the old one no longer', () => {
+  it('then signs with the new one at once, and publishes the old one for what others may still serve', () => {
     const now = successor.createdAt + LIFE
     const plan = planCertificates({ roots: [first, successor], serving: serving(now - 1, first) }, now, LIFE)
-    assert.deepEqual(plan, { keep: [successor], makeRoot: false, signer: successor, makeServing: true })
+    assert.deepEqual(plan, { keep: [first, successor], makeRoot: false, signer: successor, makeServing: true })
+  })
+
+  it('publishes the old one no longer when the last certificate that it can have signed has ended', () => {
+    const now = successor.createdAt + 2 * LIFE
+    const state = { roots: [first, successor], serving: serving(now - 1, successor) }
+    assert.deepEqual(planCertificates(state, now - 1, LIFE).keep, [first, successor])
+    assert.deepEqual(planCertificates(state, now, LIFE).keep, [successor])
   })
 
   it('starts anew when everything has expired while the machine was suspended', () => {
@@ -73,6 +80,8 @@ describe('the plan of certificates', () => {
     assert.equal(nextWakeUp(late, LIFE), successor.createdAt)
     const two = { roots: [first, successor], serving: serving(successor.createdAt + 900, first) }
     assert.equal(nextWakeUp(two, LIFE), successor.createdAt + LIFE)
+    const over = { roots: [first, successor], serving: serving(successor.createdAt + 1_900, successor) }
+    assert.equal(nextWakeUp(over, LIFE), successor.createdAt + 2 * LIFE)
   })
 
   it('always has a certificate that is valid, however long the machine sleeps between two steps', () => {

@@ -52,22 +52,39 @@ export function planCertificates<Root extends RootTimes>(
   const newest = usable.at(-1)
   const { serving } = state
   return {
-    // A root that signs no more has nothing left to be trusted for.
-    keep: signer === undefined ? [] : usable.slice(usable.indexOf(signer)),
+    keep: usable.slice(firstNeeded(usable, signer, now, lifetimeMs)),
     makeRoot: newest === undefined || renewalTime(newest) <= now,
     signer,
     makeServing: serving === undefined || serving.signer !== signer || renewalTime(serving) <= now
   }
 }
 
+/**
+ * A root that signs no more is trusted for as long as something that it signed may be in use: its successor took over
+ * one life after it was made, and what was signed until then lives no longer than one more. Another process that has
+ * the same roots may be that late.
+ */
+function firstNeeded<Root extends RootTimes>(
+  usable: readonly Root[],
+  signer: Root | undefined,
+  now: number,
+  lifetimeMs: number
+): number {
+  if (signer === undefined) return usable.length
+  const index = usable.indexOf(signer)
+  return index > 0 && now < signer.createdAt + 2 * lifetimeMs ? index - 1 : index
+}
+
 /** When there is next something to do; in the past when something is due. */
-export function nextWakeUp<Root extends RootTimes>(state: State<Root>, lifetimeMs: number): number {
-  const successor = state.roots.length > 1 ? state.roots.at(-1) : undefined
-  const newest = state.roots.at(-1)
+export function nextWakeUp<Root extends RootTimes>({ serving, roots }: State<Root>, lifetimeMs: number): number {
+  const newest = roots.at(-1)
   return Math.min(
-    state.serving === undefined ? 0 : renewalTime(state.serving),
+    serving === undefined ? 0 : renewalTime(serving),
     newest === undefined ? 0 : renewalTime(newest),
-    successor === undefined ? Number.POSITIVE_INFINITY : successor.createdAt + lifetimeMs
+    newest === undefined || roots.length === 1
+      ? Number.POSITIVE_INFINITY
+      : // First it takes over, then the one before it is trusted no more.
+        newest.createdAt + (serving?.signer === newest ? 2 : 1) * lifetimeMs
   )
 }
 

@@ -11,18 +11,26 @@ export interface ProxyWishes {
   readonly logLevel: ProxyLogLevel
   /** Where the application listens when the proxy owns the pod's address: an IPv4 or IPv6 literal. */
   readonly applicationAddress?: string
+  /** Whether httpGet probes go to the proxy, which asks the application. */
+  readonly rewriteProbes: boolean
 }
 
 interface Annotation {
+  /** For docs/annotations.md, like `allowed` and `standard`: a phrase. */
+  readonly meaning: string
   readonly allowed: string
+  /** What holds for a pod without it. */
+  readonly standard: string
   /** What to change in the wishes; `undefined` when the text is not allowed. */
   read(text: string, wishes: ProxyWishes): ProxyWishes | undefined
 }
 
-function resource(name: ResourceName): Annotation {
+function resource(name: ResourceName, meaning: string): Annotation {
   const { allowed, parse } = AMOUNTS[name]
   return {
+    meaning,
     allowed,
+    standard: `\`--${RESOURCE_ANNOTATIONS[name].slice(PREFIX.length)}\` of the webhook`,
     read(text, wishes) {
       const quantity = parse(text)
       return quantity && { ...wishes, resources: { ...wishes.resources, [name]: quantity } }
@@ -37,14 +45,24 @@ const RESOURCE_ANNOTATIONS: Readonly<Record<ResourceName, string>> = {
   memoryLimit: `${PREFIX}proxy-memory-limit`
 }
 
+const SWITCH = ['enabled', 'disabled'] as const
+
 export const APPLICATION_ADDRESS = `${PREFIX}application-address`
 
 /** Every annotation of a pod that injection reads. */
 export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
-  ...Object.entries(RESOURCE_ANNOTATIONS).map(([name, key]) => [key, resource(name as ResourceName)] as const),
+  [RESOURCE_ANNOTATIONS.cpu, resource('cpu', 'CPU that the proxy requests')],
+  [
+    RESOURCE_ANNOTATIONS.cpuLimit,
+    resource('cpuLimit', 'CPU that the proxy may use, and, rounded up, how many worker threads it starts')
+  ],
+  [RESOURCE_ANNOTATIONS.memory, resource('memory', 'memory that the proxy requests')],
+  [RESOURCE_ANNOTATIONS.memoryLimit, resource('memoryLimit', 'memory that the proxy may use')],
   [
     `${PREFIX}proxy-log-level`,
     {
+      meaning: 'level of the proxy’s own log',
+      standard: '`--proxy-log-level` of the webhook',
       allowed: `one of ${PROXY_LOG_LEVELS.join(', ')}`,
       read(text, wishes) {
         const logLevel = PROXY_LOG_LEVELS.find(level => level === text)
@@ -55,10 +73,25 @@ export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
   [
     APPLICATION_ADDRESS,
     {
+      meaning: 'where the application listens when the proxy owns the pod’s address; outside Kubernetes only',
+      standard: 'traffic is redirected',
       allowed: 'an IPv4 or IPv6 address without a port, such as 127.0.0.1 or ::1',
       // A zone ("fe80::1%eth0") names an interface of some other machine.
       read: (text, wishes) =>
         isIP(text) !== 0 && !text.includes('%') ? { ...wishes, applicationAddress: text } : undefined
+    }
+  ],
+  [
+    `${PREFIX}rewrite-probes`,
+    {
+      meaning:
+        'whether httpGet probes of the kubelet, which has no certificate, go to the proxy, which asks the application',
+      standard: 'enabled',
+      allowed: `one of ${SWITCH.join(', ')}`,
+      read(text, wishes) {
+        const choice = SWITCH.find(value => value === text)
+        return choice && { ...wishes, rewriteProbes: choice === 'enabled' }
+      }
     }
   ]
 ])
@@ -69,7 +102,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([`${PREFIX}service-accounts`])
 /** The wishes of a pod, and what is wrong with its annotations: each problem names annotation, value, what is allowed. */
 export function readAnnotations(pod: Pod, settings: InjectionSettings): { wishes: ProxyWishes; problems: string[] } {
   const { resources, logLevel } = settings
-  let wishes: ProxyWishes = { resources, logLevel }
+  let wishes: ProxyWishes = { resources, logLevel, rewriteProbes: true }
   const problems: string[] = []
   const given = new Set<string>()
   for (const [name, value] of Object.entries(pod.metadata?.annotations ?? {})) {

@@ -34,10 +34,14 @@ function userConflicts(pod: Pod, own: readonly PlacedContainer[]): string[] {
 
 function portConflicts({ container, path }: PlacedContainer): string[] {
   return (container.ports ?? []).flatMap(({ containerPort, protocol }) => {
-    const purpose = (protocol ?? 'TCP') === 'TCP' ? PURPOSE.get(containerPort) : undefined
-    if (purpose === undefined) return []
-    return [
-      `${path}.ports ${containerPort}: expected any port but ${[...PURPOSE.keys()].join(', ')}; the proxy uses it (${purpose})`
-    ]
+    const conflict = (protocol ?? 'TCP') === 'TCP' ? reservedPort(containerPort) : undefined
+    return conflict === undefined ? [] : [`${path}.ports ${containerPort}: ${conflict}`]
   })
+}
+
+/** Why a port cannot be the application's, if it cannot. */
+export function reservedPort(port: number): string | undefined {
+  const purpose = PURPOSE.get(port)
+  if (purpose === undefined) return undefined
+  return `expected any port but ${[...PURPOSE.keys()].join(', ')}; the proxy uses it (${purpose})`
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { PROBES_ATTRIBUTE } from '../../shared/probes/index.ts'
 import { BOOTSTRAP_PATH, MOUNT_PATH, PROXY_CONTAINER, PROXY_PORTS, PROXY_USER, VOLUME } from './names.ts'
 import { type Container, containersOf, type Pod, type Volume } from './pod.ts'
 
@@ -6,7 +7,7 @@ import { type Container, containersOf, type Pod, type Volume } from './pod.ts'
 export type Existing =
   | { readonly kind: 'nothing' }
   /** Both pieces, ours: the pod was injected before. */
-  | { readonly kind: 'complete' }
+  | { readonly kind: 'complete'; readonly volume: Volume }
   /** Something that is not ours, or not all of it. */
   | { readonly kind: 'foreign'; readonly problems: string[] }
 
@@ -28,7 +29,7 @@ export function findExisting(pod: Pod, wanted: Volume): Existing {
   if (found.length === 0) problems.push(foreign(volumePath, `there is no container ${PROXY_CONTAINER} with it`))
   else if (volume === undefined) problems.push(`${volumePath}: missing, though there is a container ${PROXY_CONTAINER}`)
   else if (!sameVolume(volume, wanted)) problems.push(foreign(volumePath, `expected ${JSON.stringify(wanted.csi)}`))
-  return problems.length === 0 ? { kind: 'complete' } : { kind: 'foreign', problems }
+  return problems.length === 0 && volume !== undefined ? { kind: 'complete', volume } : { kind: 'foreign', problems }
 }
 
 const REQUIREMENTS: readonly (readonly [string, (container: Container) => boolean])[] = [
@@ -46,12 +47,18 @@ const REQUIREMENTS: readonly (readonly [string, (container: Container) => boolea
   ]
 ]
 
+// What was recorded of probes cannot be told from a pod whose probes are rewritten already.
 function sameVolume({ csi }: Volume, { csi: wanted }: Volume): boolean {
   return (
     csi?.driver === wanted?.driver &&
     csi?.readOnly === true &&
-    isDeepStrictEqual({ ...csi.volumeAttributes }, { ...wanted?.volumeAttributes })
+    isDeepStrictEqual(withoutProbes(csi), withoutProbes(wanted))
   )
+}
+
+function withoutProbes(csi: Volume['csi']): Record<string, string> {
+  const { [PROBES_ATTRIBUTE]: _, ...attributes } = csi?.volumeAttributes ?? {}
+  return attributes
 }
 
 function foreign(path: string, why: string): string {

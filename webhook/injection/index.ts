@@ -2,9 +2,11 @@
 //
 // In: a pod as the API server shows it before it exists, its namespace, settings. Out: a JSON patch that adds one
 // container and one volume, or the reason why the pod is left alone, or everything that makes it impossible.
-// Never: reads anything but its arguments; never changes a field of the user's; never guesses what an annotation meant.
+// Never: reads anything but its arguments; never changes a field of the user's, but where httpGet probes go; never
+// guesses what an annotation meant.
 // Source: Kubernetes, sidecar containers, CSI ephemeral volumes, Pod Security Standards (restricted).
 
+export { ANNOTATIONS } from './annotations.ts'
 export { type InjectionResult, injectPod } from './inject-pod.ts'
 export type { Pod } from './pod.ts'
 export type { Quantity } from './quantity.ts'

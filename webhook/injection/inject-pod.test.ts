@@ -102,8 +102,11 @@ function injected(one: Pod, settings = SETTINGS): Pod {
 const proxyOf = (one: Pod) => one.spec?.initContainers?.[0] ?? assert.fail('no init container')
 
 describe('a pod that is injected', () => {
-  it('gets one init container before all others and one volume after all others, and nothing else', () => {
-    for (const yaml of [SIMPLE, FULL]) {
+  it('gets one init container before all others and one volume after all others, and no probe is touched that is not HTTP', () => {
+    for (const yaml of [
+      SIMPLE,
+      FULL.replace('httpGet: { path: /healthz, port: http, scheme: HTTP }', 'tcpSocket: { port: http }')
+    ]) {
       const before = pod(yaml)
       const after = injected(before)
       assert.equal(proxyOf(after).name, 'countersign-proxy')
@@ -116,12 +119,12 @@ describe('a pod that is injected', () => {
     }
   })
 
-  it('gets a patch of two additions, which can be read', () => {
+  it('gets a patch of two additions and its probes, which can be read', () => {
     const result = inject(pod(FULL))
     assert.ok(result.kind === 'patch')
     assert.deepEqual(
       result.patch.map(({ op, path }) => `${op} ${path}`),
-      ['add /spec/initContainers/0', 'add /spec/volumes/-']
+      ['replace /spec/containers/0/livenessProbe/httpGet', 'add /spec/initContainers/0', 'add /spec/volumes/-']
     )
   })
 
@@ -161,7 +164,11 @@ describe('a pod that is injected', () => {
     const after = injected(pod(FULL))
     assert.deepEqual(after.spec?.volumes?.at(-1), {
       name: 'countersign',
-      csi: { driver: 'csi.countersign.dev', readOnly: true }
+      csi: {
+        driver: 'csi.countersign.dev',
+        readOnly: true,
+        volumeAttributes: { 'countersign.dev/probes': '{"api":{"liveness":{"port":8080,"path":"/healthz"}}}' }
+      }
     })
     assert.deepEqual(proxyOf(after).volumeMounts, [
       { name: 'countersign', mountPath: '/run/countersign', readOnly: true }
@@ -173,7 +180,8 @@ describe('a pod that is injected', () => {
   it('gets the arguments that Envoy needs, with as many workers as it has CPUs', () => {
     assert.deepEqual(proxyOf(injected(pod(SIMPLE))).args, [
       ...['-c', '/run/countersign/envoy.json', '--log-level', 'warning', '--concurrency', '2'],
-      ...['--drain-time-s', '45', '--drain-strategy', 'immediate', '--disable-hot-restart']
+      ...['--drain-time-s', '45', '--drain-strategy', 'immediate', '--file-flush-interval-msec', '1000'],
+      '--disable-hot-restart'
     ])
   })
 
@@ -294,9 +302,13 @@ describe('annotations', () => {
       { 'countersign.dev/application-address': 'fe80::1%eth0' },
       'annotation countersign.dev/application-address "fe80::1%eth0": expected an IPv4 or IPv6 address without a port, such as 127.0.0.1 or ::1'
     ],
+    'a switch that is neither on nor off': [
+      { 'countersign.dev/rewrite-probes': 'true' },
+      'annotation countersign.dev/rewrite-probes "true": expected one of enabled, disabled'
+    ],
     'a misspelt annotation': [
       { 'countersign.dev/proxy-cpus': '1' },
-      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address'
+      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes'
     ],
     'the label as an annotation': [
       { 'countersign.dev/inject': 'disabled' },
@@ -546,6 +558,21 @@ describe('injecting twice gives the same pod', () => {
   })
 
   const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/)
+  const probe = fc.oneof(
+    fc.record({ tcpSocket: fc.record({ port: fc.integer({ min: 1, max: 65_535 }) }) }),
+    fc.record({
+      httpGet: fc.record(
+        {
+          port: fc.integer({ min: 1, max: 15_000 }),
+          path: fc.string({ unit: 'binary' }),
+          scheme: fc.constantFrom('HTTP', 'HTTPS'),
+          httpHeaders: fc.array(fc.record({ name, value: fc.string() }))
+        },
+        { requiredKeys: ['port'] }
+      ),
+      periodSeconds: fc.nat()
+    })
+  )
   const container = fc.record(
     {
       name,
@@ -554,10 +581,17 @@ describe('injecting twice gives the same pod', () => {
       env: fc.array(fc.record({ name, value: fc.string() })),
       ports: fc.array(fc.record({ containerPort: fc.integer({ min: 1, max: 15_000 }) })),
       securityContext: fc.record({ runAsUser: fc.integer({ min: 0, max: 1_336 }) }),
-      volumeMounts: fc.array(fc.record({ name, mountPath: fc.string() }))
+      volumeMounts: fc.array(fc.record({ name, mountPath: fc.string() })),
+      restartPolicy: fc.constant('Always'),
+      livenessProbe: probe,
+      readinessProbe: probe
     },
     { requiredKeys: ['name'] }
   )
+  const probed = ({ spec }: Pod) => [
+    ...(spec?.initContainers ?? []).filter(one => one.name !== 'countersign-proxy' && one.restartPolicy === 'Always'),
+    ...(spec?.containers ?? [])
+  ]
   const anyPod = fc.record(
     {
       metadata: fc.record(
@@ -567,6 +601,7 @@ describe('injecting twice gives the same pod', () => {
           labels: fc.dictionary(name, fc.string()),
           annotations: fc.oneof(
             fc.dictionary(name, fc.string()),
+            fc.constant({ 'countersign.dev/rewrite-probes': 'disabled' }),
             fc.constant({ 'countersign.dev/application-address': '10.0.0.1', 'countersign.dev/proxy-cpu': '1' })
           )
         },
@@ -574,8 +609,8 @@ describe('injecting twice gives the same pod', () => {
       ),
       spec: fc.record(
         {
-          containers: fc.array(container),
-          initContainers: fc.array(container),
+          containers: fc.array(container, { maxLength: 5 }),
+          initContainers: fc.array(container, { maxLength: 5 }),
           volumes: fc.array(fc.record({ name: name.map(text => `v-${text}`), emptyDir: fc.constant({}) })),
           nodeName: name,
           tolerations: fc.array(fc.dictionary(name, fc.string()))
@@ -586,12 +621,21 @@ describe('injecting twice gives the same pod', () => {
     { requiredKeys: ['spec'] }
   )
 
-  it('for any pod, and every field that was there before is still there, untouched', () => {
+  it('for any pod, and every field that was there before is still there, untouched but for where probes go', () => {
     fc.assert(
       fc.property(anyPod, generated => {
         const before = JSON.parse(JSON.stringify(generated)) as Pod
         const after = injected(before)
         assert.equal(inject(after).kind, 'skip')
+        if (before.metadata?.annotations?.['countersign.dev/rewrite-probes'] !== 'disabled')
+          for (const [index, container] of probed(after).entries()) {
+            const original = probed(before)[index] ?? assert.fail()
+            for (const field of ['livenessProbe', 'readinessProbe'] as const) {
+              const [now, then] = [container[field]?.httpGet, original[field]?.httpGet]
+              assert.equal(now?.port, then && 15_020)
+              if (now && then) Object.assign(container[field] ?? {}, { httpGet: then })
+            }
+          }
         const [proxy, ...initContainers] = after.spec?.initContainers ?? []
         const volumes = after.spec?.volumes?.slice(0, -1)
         assert.equal(proxy?.name, 'countersign-proxy')

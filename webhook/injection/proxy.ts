@@ -1,3 +1,4 @@
+import { PROBES_ATTRIBUTE } from '../../shared/probes/index.ts'
 import { APPLICATION_ADDRESS, type ProxyWishes } from './annotations.ts'
 import { BOOTSTRAP_PATH, CSI_DRIVER, MOUNT_PATH, PROXY_CONTAINER, PROXY_PORTS, PROXY_USER, VOLUME } from './names.ts'
 import type { Container, Volume } from './pod.ts'
@@ -55,14 +56,23 @@ function proxyArguments(settings: InjectionSettings, { logLevel, resources }: Pr
     ...['--drain-time-s', String(settings.drainTimeSeconds)],
     // From the first moment of the drain time on, every response asks its client to connect anew.
     ...['--drain-strategy', 'immediate'],
+    // Access logs leave the proxy once a second; by default only every ten, and who looks for a refusal waits that long.
+    ...['--file-flush-interval-msec', '1000'],
     // One Envoy per pod, replaced with the pod: no shared memory and no socket between two of them.
     '--disable-hot-restart'
   ]
 }
 
-/** The one volume that is added: the pod's own folder on its node, made by the agent when the kubelet asks for it. */
-export function proxyVolume({ applicationAddress }: ProxyWishes): Volume {
-  const attributes = applicationAddress === undefined ? {} : { [APPLICATION_ADDRESS]: applicationAddress }
+/**
+ * The one volume that is added: the pod's own folder on its node, made by the agent when the kubelet asks for it.
+ *
+ * @param probes what the agent has to know of probes that were rewritten, if any
+ */
+export function proxyVolume({ applicationAddress }: ProxyWishes, probes?: string): Volume {
+  const attributes = {
+    ...(applicationAddress === undefined ? {} : { [APPLICATION_ADDRESS]: applicationAddress }),
+    ...(probes === undefined ? {} : { [PROBES_ATTRIBUTE]: probes })
+  }
   const hasAttributes = Object.keys(attributes).length > 0
   return {
     name: VOLUME,

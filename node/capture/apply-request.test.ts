@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { CountersignError } from '../../shared/errors/index.ts'
+import { ApplyRequestSchema } from '../../shared/proto/gen/countersign/node/v1/capture_pb.js'
+import { readApplyRequest } from './apply-request.ts'
+
+const POD = '5f3c9f2e-8b1d-4c7a-9e61-0d2b8a6f4c11'
+const read = (fields: MessageInitShape<typeof ApplyRequestSchema>) =>
+  readApplyRequest(create(ApplyRequestSchema, { podUid: POD, ...fields }))
+
+describe('a request to capture', () => {
+  it('names a pod and need exclude nothing', () => {
+    assert.deepEqual(read({}), {
+      podUid: POD,
+      exclusions: { inboundPorts: [], outboundPorts: [], outboundCidrs: [] }
+    })
+  })
+
+  it('has its ports in order and each thing once', () => {
+    const { exclusions } = read({
+      excludedInboundPorts: [9100, 22, 22],
+      excludedOutboundPorts: [65_535, 1],
+      excludedOutboundCidrs: ['10.0.0.0/8', 'fd00::/8', '10.0.0.0/8', '::/0', '0.0.0.0/0', '::ffff:10.0.0.0/104']
+    })
+    assert.deepEqual(exclusions.inboundPorts, [22, 9100])
+    assert.deepEqual(exclusions.outboundPorts, [1, 65_535])
+    assert.deepEqual(
+      exclusions.outboundCidrs.map(({ family, text }) => `${family} ${text}`),
+      ['ip 10.0.0.0/8', 'ip6 fd00::/8', 'ip6 ::/0', 'ip 0.0.0.0/0', 'ip6 ::ffff:10.0.0.0/104']
+    )
+  })
+
+  const ports = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
+  const cidrs = (count: number): string[] => ports(count).map(index => `10.0.${index}.0/24`)
+
+  it('may exclude 64 of each', () => {
+    read({ excludedInboundPorts: ports(64), excludedOutboundPorts: ports(64), excludedOutboundCidrs: cidrs(64) })
+  })
+
+  const refused: Record<string, [fields: MessageInitShape<typeof ApplyRequestSchema>, message: RegExp]> = {
+    'no pod': [{ podUid: '' }, /pod_uid "": expected the UID/],
+    'a pod by its name': [{ podUid: 'orders-0' }, /pod_uid "orders-0"/],
+    'a path': [{ podUid: '../../../../../../../../../../../../x' }, /pod_uid/],
+    'inbound port 0': [{ excludedInboundPorts: [80, 0] }, /excluded_inbound_ports 0: expected a port from 1 to 65535/],
+    'inbound port 65536': [{ excludedInboundPorts: [65_536] }, /excluded_inbound_ports 65536/],
+    'outbound port 0': [{ excludedOutboundPorts: [0] }, /excluded_outbound_ports 0/],
+    'too many inbound ports': [
+      { excludedInboundPorts: ports(65) },
+      /excluded_inbound_ports: expected at most 64, got 65/
+    ],
+    'too many outbound ports': [{ excludedOutboundPorts: ports(65) }, /excluded_outbound_ports: expected at most 64/],
+    'too many addresses': [{ excludedOutboundCidrs: cidrs(65) }, /excluded_outbound_cidrs: expected at most 64, got 65/]
+  }
+  for (const [title, [fields, message]] of Object.entries(refused))
+    it(`is refused with ${title}`, () => {
+      assert.throws(() => read(fields), { code: 'ERR_CAPTURE_REFUSED', message })
+    })
+
+  for (const text of [
+    '',
+    '10.0.0.0',
+    '10.0.0.0/33',
+    '10.0.0/8',
+    '10.0.0.0/08',
+    '10.0.0.0/-1',
+    '10.0.0.0/8.',
+    '010.0.0.0/8',
+    '256.0.0.0/8',
+    'fd00::/129',
+    'fd00:::/8',
+    'fe80::1%eth0/64',
+    'example.org/8',
+    ' 10.0.0.0/8',
+    '10.0.0.0/8\n',
+    '10.0.0.0/8 accept',
+    '10.0.0.0/8; flush ruleset',
+    '0.0.0.0/0 } flush ruleset #/1',
+    '/8'
+  ])
+    it(`is refused with the address ${JSON.stringify(text)}`, () => {
+      assert.throws(() => read({ excludedOutboundCidrs: [text] }), {
+        code: 'ERR_CAPTURE_REFUSED',
+        message: /excluded_outbound_cidrs .*: expected a prefix such as/
+      })
+    })
+
+  it('is told everything that is wrong with it at once', () => {
+    const fields = { podUid: 'x', excludedInboundPorts: [0], excludedOutboundCidrs: ['x', 'y'] }
+    assert.throws(
+      () => read(fields),
+      (thrown: CountersignError) => (thrown.facts['problems'] as string[]).length === 4
+    )
+  })
+})

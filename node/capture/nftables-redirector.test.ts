@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { CountersignError } from '../../shared/errors/index.ts'
+import { NftablesRedirector, NO_EXCLUSIONS } from './index.ts'
+import { captureRuleset, rulesetText } from './ruleset.ts'
+import type { RunOptions } from './run-bounded.ts'
+
+interface Ran {
+  readonly line: string
+  readonly options: RunOptions | undefined
+}
+
+const IN_PLACE = rulesetText(captureRuleset(NO_EXCLUSIONS))
+
+function redirector(answer: (line: string) => string): { redirector: NftablesRedirector; ran: Ran[] } {
+  const ran: Ran[] = []
+  const run = async (command: string, args: readonly string[], options?: RunOptions): Promise<string> => {
+    const line = [command, ...args].join(' ')
+    ran.push({ line, options })
+    return answer(line)
+  }
+  return { redirector: new NftablesRedirector(run), ran }
+}
+
+const network = (hasIpv6: boolean) => ({ descriptor: 42, hasIpv6, close() {} })
+const INSIDE = 'nsenter --net=/proc/self/fd/3'
+
+describe('capture by nftables', () => {
+  it('puts the rules in place in the namespace that was opened, and reads them back', async () => {
+    const { redirector: one, ran } = redirector(line => (line.includes('list') ? IN_PLACE : ''))
+    await one.apply(network(false), NO_EXCLUSIONS)
+    assert.deepEqual(
+      ran.map(({ line }) => line),
+      [`${INSIDE} nft -f -`, `${INSIDE} nft list table inet countersign`]
+    )
+    assert.equal(ran[0]?.options?.input, IN_PLACE)
+    for (const { options } of ran) assert.equal(options?.descriptor, 42)
+  })
+
+  it('adds the address of the proxy’s deliveries before the rules where there is IPv6', async () => {
+    const { redirector: one, ran } = redirector(line => (line.includes('list') ? IN_PLACE : ''))
+    await one.apply(network(true), NO_EXCLUSIONS)
+    assert.equal(ran[0]?.line, `${INSIDE} ip -6 address replace ::6/128 dev lo`)
+    assert.equal(ran.length, 3)
+  })
+
+  it('fails when the rules were accepted and are not there', async () => {
+    const { redirector: one } = redirector(line => (line.includes('list') ? 'table inet countersign {\n}\n' : ''))
+    await assert.rejects(one.apply(network(false), NO_EXCLUSIONS), {
+      code: 'ERR_CAPTURE_FAILED',
+      message: 'rules were accepted and are not in place: chains arriving, inbound, outbound'
+    })
+  })
+
+  for (const step of ['ip -6', 'nft -f', 'nft list'])
+    it(`fails when \`${step}\` does, and goes no further`, async () => {
+      const { redirector: one, ran } = redirector(line => {
+        if (line.includes(step)) throw new CountersignError('ERR_CAPTURE_FAILED', `${step} failed`)
+        return ''
+      })
+      await assert.rejects(one.apply(network(true), NO_EXCLUSIONS), { message: `${step} failed` })
+      assert.ok(ran.at(-1)?.line.includes(step))
+    })
+})

@@ -1,0 +1,42 @@
+import { COLLECTIONS, type Collection } from '../../kube/index.ts'
+import { checkPeerAuthentication, type PeerAuthentication } from '../../policy/index.ts'
+import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
+import type { Normalised } from '../issue.ts'
+import { namespaceFromManifest } from '../namespace.ts'
+import { podFromManifest } from '../pod.ts'
+import { serviceFromManifest } from '../service.ts'
+import type { Namespace, Pod, Service } from '../types.ts'
+
+/** What is followed of the cluster. */
+export interface Values {
+  readonly namespaces: Namespace
+  readonly pods: Pod
+  readonly services: Service
+  readonly endpointSlices: EndpointSlice
+  readonly peerAuthentications: PeerAuthentication
+}
+
+export type Kind = keyof Values
+
+export interface KindReader<T> {
+  readonly collection: Collection
+  readonly read: (object: unknown) => Normalised<T>
+  /**
+   * Whether the last good state of an object stays while it has a mistake. So with what restricts: a policy or a
+   * pinned account that went away by a mistake would open what it was to close.
+   */
+  readonly keepsLastGood: boolean
+}
+
+export const KINDS: { readonly [K in Kind]: KindReader<Values[K]> } = {
+  namespaces: { collection: COLLECTIONS.namespaces, read: namespaceFromManifest, keepsLastGood: false },
+  pods: { collection: COLLECTIONS.pods, read: podFromManifest, keepsLastGood: false },
+  services: { collection: COLLECTIONS.services, read: serviceFromManifest, keepsLastGood: true },
+  endpointSlices: { collection: COLLECTIONS.endpointSlices, read: endpointSliceFromManifest, keepsLastGood: false },
+  peerAuthentications: { collection: COLLECTIONS.peerAuthentications, read: readPolicy, keepsLastGood: true }
+}
+
+function readPolicy(object: unknown): Normalised<PeerAuthentication> {
+  const result = checkPeerAuthentication(object)
+  return result.ok ? { value: result.policy, issues: [] } : { value: undefined, issues: result.issues }
+}

@@ -1,0 +1,133 @@
+import type { Clock, Random } from '../../clock/index.ts'
+import { CountersignError } from '../../errors/index.ts'
+import { collectionPath, type KubeClient, keyOf, Reflector } from '../../kube/index.ts'
+import type { Logger } from '../../log/index.ts'
+import { assembleInventory, EMPTY_INVENTORY } from '../assemble.ts'
+import { indexPods } from '../pod-index.ts'
+import { endpointsFromSlices } from '../slice-endpoints.ts'
+import type { Inventory, InventorySource } from '../types.ts'
+import { Debounce } from './debounce.ts'
+import { IssueLog } from './issue-log.ts'
+import { KINDS, type Kind, type Values } from './kind.ts'
+
+export interface KubernetesSourceOptions {
+  readonly client: Pick<KubeClient, 'pages' | 'watch'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+type Reflectors = { readonly [K in Kind]: Reflector<Values[K]> }
+
+/** Changes come in showers, a rollout above all: this much quiet makes them one, and no change waits longer than that. */
+const QUIET_MS = 50
+const LONGEST_MS = 500
+
+/**
+ * An inventory from the Kubernetes API, kept current. Empty until `synced`; from then on everything was seen at least
+ * once, and what is known stays known while the API server is away. Endpoints are those of the EndpointSlices, and
+ * service accounts are not followed: the mesh takes them from pods.
+ */
+export class KubernetesSource implements InventorySource {
+  /** Resolves once every collection was seen; never rejects. */
+  readonly synced: Promise<void>
+  readonly #log: Logger
+  readonly #reflectors: Reflectors
+  readonly #issues: IssueLog
+  readonly #debounce: Debounce
+  readonly #listeners = new Set<() => void>()
+  #inventory = EMPTY_INVENTORY
+
+  constructor(options: KubernetesSourceOptions) {
+    this.#log = options.log.child({ room: 'inventory' })
+    this.#issues = new IssueLog(this.#log)
+    this.#debounce = new Debounce(options.clock, { quietMs: QUIET_MS, longestMs: LONGEST_MS }, () => this.#update())
+    const follow = <K extends Kind>(kind: K): Reflector<Values[K]> => this.#follow(kind, options)
+    this.#reflectors = {
+      namespaces: follow('namespaces'),
+      pods: follow('pods'),
+      services: follow('services'),
+      endpointSlices: follow('endpointSlices'),
+      peerAuthentications: follow('peerAuthentications')
+    }
+    this.synced = this.#begin()
+  }
+
+  current(): Inventory {
+    return this.#inventory
+  }
+
+  subscribe(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  /** Stops following; the last inventory stays. Nobody is told anything afterwards. */
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    this.#debounce.cancel()
+    await Promise.all(this.#all().map(reflector => reflector.close()))
+  }
+
+  #follow<K extends Kind>(kind: K, { client, clock, random, log }: KubernetesSourceOptions): Reflector<Values[K]> {
+    const { collection, read, keepsLastGood } = KINDS[kind]
+    return new Reflector<Values[K]>({
+      client,
+      path: collectionPath(collection),
+      normalise: (object, previous) => {
+        const { value, issues } = read(object)
+        this.#issues.report(`${kind} ${keyOf(object)}`, issues, value !== undefined)
+        return value ?? (keepsLastGood ? previous : undefined)
+      },
+      clock,
+      random,
+      log: log.child({ room: 'inventory' })
+    })
+  }
+
+  async #begin(): Promise<void> {
+    await Promise.all(this.#all().map(reflector => reflector.synced))
+    for (const reflector of this.#all()) reflector.subscribe(() => this.#debounce.trigger())
+    this.#update()
+  }
+
+  #update(): void {
+    const next = this.#assemble()
+    if (next === this.#inventory) return
+    this.#inventory = next
+    const { namespaces, pods, services, peerAuthentications } = next
+    this.#log.debug(
+      {
+        namespaces: namespaces.length,
+        pods: pods.length,
+        services: services.length,
+        peerAuthentications: peerAuthentications.length
+      },
+      'the cluster has changed'
+    )
+    for (const listener of [...this.#listeners])
+      try {
+        listener()
+      } catch (thrown) {
+        this.#log.error({ err: CountersignError.from(thrown) }, 'a listener of the inventory failed')
+      }
+  }
+
+  #assemble(): Inventory {
+    const values = <K extends Kind>(kind: K): Values[K][] => [...this.#reflectors[kind].current().values()]
+    const [pods, services] = [values('pods'), values('services')]
+    return assembleInventory(this.#inventory, {
+      namespaces: values('namespaces'),
+      serviceAccounts: [],
+      pods,
+      services,
+      endpoints: endpointsFromSlices(services, values('endpointSlices'), indexPods(pods)),
+      peerAuthentications: values('peerAuthentications')
+    })
+  }
+
+  #all(): readonly Pick<Reflector<unknown>, 'synced' | 'subscribe' | 'close'>[] {
+    return Object.values(this.#reflectors)
+  }
+}

@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { find, type Manifest, NAMESPACE, render } from './helm.ts'
+
+const manifests = render()
+const isWorkload = ({ kind }: Manifest): boolean => ['Deployment', 'DaemonSet', 'Job'].includes(kind)
+const workloads = manifests.filter(isWorkload)
+const podOf = (manifest: Manifest): Manifest => manifest['spec'].template.spec
+const agent = podOf(find(manifests, 'DaemonSet', 'countersign-agent'))
+const containerOf = (pod: Manifest, wanted: string): Manifest =>
+  pod['containers'].find(({ name }: Manifest) => name === wanted)
+
+describe('the chart', () => {
+  it('was rendered as a whole', () => {
+    assert.ok(manifests.length >= 30, `only ${manifests.length} objects`)
+    assert.deepEqual(workloads.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort(), [
+      'DaemonSet countersign-agent',
+      'Deployment countersign-authority',
+      'Deployment countersign-webhook',
+      'Job countersign-uninstall-check',
+      'Job countersign-uninstall-delete-state'
+    ])
+  })
+
+  it('is the same when it is rendered again', () => assert.deepEqual(render(), manifests))
+
+  it('keeps its objects in its namespace, each once, with its labels', () => {
+    const clusterWide = /^(ClusterRole|ClusterRoleBinding|CSIDriver|CustomResourceDefinition|.*WebhookConfiguration)$/
+    const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    assert.equal(new Set(names).size, names.length)
+    for (const { kind, metadata } of manifests) {
+      assert.equal(metadata.namespace, clusterWide.test(kind) ? undefined : NAMESPACE, `${kind} ${metadata.name}`)
+      assert.equal(metadata.labels['app.kubernetes.io/part-of'], 'countersign', `${kind} ${metadata.name}`)
+      assert.match(metadata.name, /countersign|^peerauthentications\.security\.istio\.io$/)
+    }
+  })
+
+  it('makes no Secret: no key goes through Helm', () => {
+    assert.deepEqual(
+      manifests.filter(({ kind }) => kind === 'Secret'),
+      []
+    )
+  })
+
+  it('has images of its own version, and nothing that is called latest', () => {
+    const images = workloads.flatMap(manifest => podOf(manifest)['containers'].map(({ image }: Manifest) => image))
+    for (const image of images) assert.match(image, /^countersign\.dev\/(webhook|authority|agent|node):\d+\.\d+\.\d+$/)
+  })
+
+  it('takes a digest instead of a tag', () => {
+    const digest = `sha256:${'a'.repeat(64)}`
+    const rendered = render({ values: { images: { node: { repository: 'r.example:5000/node', tag: 'x', digest } } } })
+    const pod = podOf(find(rendered, 'DaemonSet', 'countersign-agent'))
+    assert.equal(containerOf(pod, 'node')['image'], `r.example:5000/node@${digest}`)
+  })
+
+  it('takes what users say of every pod', () => {
+    const placement = {
+      priorityClassName: 'low',
+      nodeSelector: { disk: 'ssd' },
+      tolerations: [{ key: 'a', operator: 'Exists' }],
+      affinity: { nodeAffinity: {} },
+      podAnnotations: { a: 'b' },
+      podLabels: { c: 'd' }
+    }
+    const values = { webhook: placement, authority: placement, agent: placement, commonLabels: { team: 'mesh' } }
+    const rendered = render({ values: { ...values, imagePullSecrets: [{ name: 'pull' }] } })
+    for (const manifest of rendered.filter(({ kind }) => ['Deployment', 'DaemonSet'].includes(kind))) {
+      const { metadata, spec } = manifest['spec'].template
+      const { podAnnotations, podLabels, ...rest } = placement
+      for (const [key, value] of Object.entries(rest)) assert.deepEqual(spec[key], value)
+      assert.deepEqual(spec.imagePullSecrets, [{ name: 'pull' }])
+      assert.equal(metadata.annotations.a, podAnnotations.a)
+      assert.deepEqual([metadata.labels.c, metadata.labels.team], [podLabels.c, 'mesh'])
+    }
+  })
+
+  it('selects its pods by labels that they have and that no version changes', () => {
+    for (const manifest of workloads.filter(({ kind }) => kind !== 'Job')) {
+      const { selector, template } = manifest['spec']
+      assert.deepEqual(Object.keys(selector.matchLabels).sort(), [
+        'app.kubernetes.io/component',
+        'app.kubernetes.io/name'
+      ])
+      for (const [key, value] of Object.entries(selector.matchLabels))
+        assert.equal(template.metadata.labels[key], value)
+      assert.equal(template.metadata.labels['helm.sh/chart'], undefined)
+    }
+  })
+
+  it('survives the loss of one replica of webhook and authority', () => {
+    for (const name of ['countersign-webhook', 'countersign-authority']) {
+      const { spec } = find(manifests, 'Deployment', name)
+      assert.deepEqual([spec.replicas, spec.strategy.rollingUpdate.maxUnavailable], [2, 0])
+      assert.equal(find(manifests, 'PodDisruptionBudget', name)['spec'].maxUnavailable, 1)
+      assert.deepEqual(
+        spec.template.spec.topologySpreadConstraints.map(({ topologyKey }: Manifest) => topologyKey),
+        ['kubernetes.io/hostname', 'topology.kubernetes.io/zone']
+      )
+    }
+  })
+
+  it('has a quota for pods of critical priority only where it is asked for', () => {
+    assert.ok(!manifests.some(({ kind }) => kind === 'ResourceQuota'))
+    const values = { criticalPodsQuota: { enabled: true, pods: 70 } }
+    assert.equal(find(render({ values }), 'ResourceQuota', 'countersign-critical-pods')['spec'].hard.pods, '70')
+  })
+})
+
+describe('privileges', () => {
+  const containers = workloads.flatMap(manifest => podOf(manifest)['containers']) as Manifest[]
+
+  it('are none for any container but node', () => {
+    assert.ok(containers.length >= 6)
+    for (const { name, securityContext } of containers) {
+      assert.equal(securityContext.privileged, false, name)
+      assert.equal(securityContext.allowPrivilegeEscalation, false, name)
+      assert.equal(securityContext.readOnlyRootFilesystem, true, name)
+      assert.deepEqual(securityContext.capabilities.drop, ['ALL'], name)
+      assert.deepEqual(securityContext.seccompProfile, { type: 'RuntimeDefault' }, name)
+      const { add } = securityContext.capabilities
+      assert.deepEqual(add, name === 'node' ? ['SYS_PTRACE', 'SYS_ADMIN', 'NET_ADMIN'] : undefined, name)
+      if (!['node', 'agent'].includes(name)) assert.equal(securityContext.runAsNonRoot, true, name)
+    }
+  })
+
+  it('of the node are those of the agent alone', () => {
+    for (const manifest of workloads) {
+      const pod = podOf(manifest)
+      const uses = pod['volumes']?.some((volume: Manifest) => volume['hostPath'] !== undefined) ?? false
+      const isAgent = manifest['metadata'].name === 'countersign-agent'
+      assert.deepEqual([uses, pod['hostPID'] ?? false], [isAgent, isAgent])
+      assert.deepEqual([pod['hostNetwork'], pod['hostIPC']], [undefined, undefined])
+    }
+    assert.deepEqual(
+      agent['volumes'].flatMap(({ hostPath }: Manifest) => hostPath?.path ?? []),
+      [
+        '/run/countersign',
+        '/var/lib/kubelet/pods',
+        '/var/lib/kubelet/plugins/csi.countersign.dev',
+        '/var/lib/kubelet/plugins_registry'
+      ]
+    )
+  })
+
+  it('of the registration and the socket of the kubelet are those of node, tokens and trust those of agent', () => {
+    const mounts = (name: string): string[] =>
+      containerOf(agent, name)['volumeMounts'].map((mount: Manifest) => mount['name'])
+    assert.deepEqual(mounts('node'), ['state', 'pods', 'plugin', 'registration'])
+    assert.deepEqual(mounts('agent'), ['state', 'pods', 'token', 'bundle'])
+  })
+
+  it('let mounts of other pods go when the node lets them go', () => {
+    for (const name of ['node', 'agent']) {
+      const { mountPropagation } = containerOf(agent, name)['volumeMounts'].find(
+        (mount: Manifest) => mount['name'] === 'pods'
+      )
+      assert.equal(mountPropagation, 'HostToContainer')
+    }
+  })
+
+  it('of the agent in the Kubernetes API are none, not even a token', () => {
+    assert.equal(agent['automountServiceAccountToken'], false)
+    assert.equal(find(manifests, 'ServiceAccount', 'countersign-agent')['automountServiceAccountToken'], false)
+    const subjects = manifests.flatMap(({ subjects = [] }) => subjects.map(({ name }: Manifest) => name))
+    assert.deepEqual([...new Set(subjects)].sort(), [
+      'countersign-authority',
+      'countersign-uninstall-check',
+      'countersign-uninstall-delete-state',
+      'countersign-webhook'
+    ])
+  })
+
+  it('in the Kubernetes API are these', () => {
+    const rules = manifests
+      .filter(({ kind }) => /^(Cluster)?Role$/.test(kind))
+      .flatMap(({ kind, metadata, rules }) =>
+        rules.map(({ resources, nonResourceURLs, resourceNames = [], verbs }: Manifest) =>
+          [
+            kind,
+            metadata.name,
+            (resources ?? nonResourceURLs).join(','),
+            resourceNames.join(','),
+            verbs.join(',')
+          ].join(' ')
+        )
+      )
+    assert.deepEqual(rules.sort(), [
+      'ClusterRole countersign-authority /openid/v1/jwks,/.well-known/openid-configuration  get',
+      'ClusterRole countersign-authority endpointslices  list,watch',
+      'ClusterRole countersign-authority namespaces,pods,services  list,watch',
+      'ClusterRole countersign-authority peerauthentications  list,watch',
+      'ClusterRole countersign-uninstall-check pods  list',
+      'ClusterRole countersign-webhook mutatingwebhookconfigurations,validatingwebhookconfigurations countersign-webhook list,watch,patch',
+      'Role countersign-authority configmaps countersign-bundle list,watch,create,patch',
+      'Role countersign-authority secrets  create',
+      'Role countersign-authority secrets countersign-root get',
+      'Role countersign-uninstall-delete-state configmaps countersign-bundle delete',
+      'Role countersign-uninstall-delete-state secrets countersign-root,countersign-webhook-ca delete',
+      'Role countersign-webhook secrets  create',
+      'Role countersign-webhook secrets countersign-webhook-ca get,update'
+    ])
+  })
+})
+
+describe('the agent', () => {
+  it('runs on every node, before what needs it', () => {
+    assert.deepEqual(agent['tolerations'], [{ operator: 'Exists' }])
+    assert.equal(agent['priorityClassName'], 'system-node-critical')
+    const { updateStrategy } = find(manifests, 'DaemonSet', 'countersign-agent')['spec']
+    assert.equal(updateStrategy.rollingUpdate.maxUnavailable, 1)
+  })
+
+  it('gets a token that is good for the authority alone', () => {
+    const { projected } = agent['volumes'].find(({ name }: Manifest) => name === 'token')
+    assert.deepEqual(projected.sources, [
+      { serviceAccountToken: { audience: 'countersign-ca', expirationSeconds: 3600, path: 'token' } }
+    ])
+  })
+})
+
+describe('the CSI driver', () => {
+  const tokensAre = (kubernetes: string, tokensInSecrets = 'auto'): unknown[] => {
+    const rendered = render({ kubernetes, values: { agent: { tokensInSecrets } } })
+    const { args } = containerOf(podOf(find(rendered, 'DaemonSet', 'countersign-agent')), 'node')
+    const { spec } = find(rendered, 'CSIDriver', 'csi.countersign.dev')
+    return [spec.serviceAccountTokenInSecrets, args.find((text: string) => text.startsWith('--tokens-in-secrets='))]
+  }
+  const inContext = [undefined, '--tokens-in-secrets=false']
+  const inSecrets = [true, '--tokens-in-secrets=true']
+
+  it('is told who a pod is, and given a token for the authority alone', () => {
+    assert.deepEqual(find(manifests, 'CSIDriver', 'csi.countersign.dev')['spec'], {
+      attachRequired: false,
+      podInfoOnMount: true,
+      volumeLifecycleModes: ['Ephemeral'],
+      fsGroupPolicy: 'None',
+      requiresRepublish: true,
+      tokenRequests: [{ audience: 'countersign-ca', expirationSeconds: 3600 }]
+    })
+  })
+
+  for (const [version, expected] of [
+    ['1.33.0', inContext],
+    ['1.34.9-eks-1234', inContext],
+    ['1.35.0', inSecrets],
+    ['1.35.0-gke.100', inSecrets],
+    ['1.37.2', inSecrets]
+  ] as const)
+    it(`and node agree on where tokens are with Kubernetes ${version}`, () =>
+      assert.deepEqual(tokensAre(version), expected))
+
+  it('and node follow a user who knows better', () => {
+    assert.deepEqual(tokensAre('1.37.0', 'never'), inContext)
+    assert.deepEqual(tokensAre('1.34.0', 'always'), inSecrets)
+  })
+})
+
+describe('the webhook configurations', () => {
+  const kinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']
+  const configurations = kinds.map(kind => find(manifests, kind, 'countersign-webhook'))
+
+  it('reach the Service, in time, without side effects', () => {
+    const { ports } = find(manifests, 'Service', 'countersign-webhook')['spec']
+    for (const { clientConfig, timeoutSeconds, sideEffects } of configurations.flatMap(({ webhooks }) => webhooks)) {
+      const { name, namespace, port } = clientConfig.service
+      assert.deepEqual([name, namespace, port], ['countersign-webhook', NAMESPACE, ports[0].port])
+      assert.deepEqual([timeoutSeconds, sideEffects], [5, 'None'])
+    }
+  })
+
+  it('leave caBundle to the webhook', () => {
+    for (const { clientConfig } of configurations.flatMap(({ webhooks }) => webhooks))
+      assert.equal(clientConfig.caBundle, undefined)
+  })
+
+  it('have the caBundle, or the annotation for it, that goes with another certificate', () => {
+    const mutating = (certificate: object): Manifest =>
+      find(render({ values: { webhook: { certificate } } }), 'MutatingWebhookConfiguration', 'countersign-webhook')
+    const given = mutating({ secret: 'mine', caBundle: 'PEM' })['webhooks']
+    assert.deepEqual(
+      given.map(({ clientConfig }: Manifest) => Buffer.from(clientConfig.caBundle, 'base64').toString()),
+      ['PEM', 'PEM']
+    )
+    const { metadata, webhooks } = mutating({ secret: 'mine', certManager: 'webhook' })
+    assert.equal(metadata.annotations['cert-manager.io/inject-ca-from'], `${NAMESPACE}/webhook`)
+    assert.equal(webhooks[0].clientConfig.caBundle, undefined)
+  })
+
+  it('fail closed for pods that asked for a proxy, and open for policies unless told otherwise', () => {
+    assert.deepEqual(
+      configurations.map(({ webhooks }) => webhooks.map(({ failurePolicy }: Manifest) => failurePolicy)),
+      [['Fail', 'Fail'], ['Ignore']]
+    )
+    const strict = render({ values: { webhook: { validationFailurePolicy: 'Fail' } } })
+    const [policy] = find(strict, 'ValidatingWebhookConfiguration', 'countersign-webhook')['webhooks']
+    assert.equal(policy.failurePolicy, 'Fail')
+  })
+
+  const label = 'countersign.dev/inject'
+  type Labels = Readonly<Record<string, string>>
+  const asks: readonly (readonly [namespace: Labels, pod: Labels, asked: number, title: string])[] = [
+    [{ [label]: 'enabled' }, {}, 1, 'a pod in a namespace with the label'],
+    [{ [label]: 'enabled' }, { [label]: 'enabled' }, 1, 'a pod and a namespace that both have it, once'],
+    [{ [label]: 'enabled' }, { [label]: 'disabled' }, 0, 'no pod that says no'],
+    [{}, {}, 0, 'no pod in a namespace without it'],
+    [{}, { [label]: 'enabled' }, 1, 'a pod that says yes itself'],
+    [{ [label]: 'disabled' }, { [label]: 'enabled' }, 1, 'a pod that says yes where the namespace says no'],
+    [{ [label]: 'disabled' }, {}, 0, 'no pod where the namespace says no'],
+    [{}, { [label]: 'Enabled' }, 1, 'a pod with a wrong value, to say so'],
+    [{ [label]: 'enabled', name: 'kube-system' }, { [label]: 'enabled' }, 0, 'no pod of kube-system'],
+    [{ [label]: 'enabled', name: 'kube-node-lease' }, {}, 0, 'no pod of kube-node-lease'],
+    [{ [label]: 'enabled', name: NAMESPACE }, { [label]: 'enabled' }, 0, 'no pod of its own namespace'],
+    [{ name: NAMESPACE }, { [label]: 'enabled' }, 0, 'no pod of its own namespace without its label'],
+    [{ [label]: 'enabled', name: 'excluded' }, { [label]: 'enabled' }, 0, 'no pod of a namespace that values exclude']
+  ]
+  const rendered = render({ values: { injection: { excludedNamespaces: ['excluded'] } } })
+  const { webhooks } = find(rendered, 'MutatingWebhookConfiguration', 'countersign-webhook')
+  for (const [{ name = 'shop', ...namespace }, pod, asked, title] of asks)
+    it(`ask about ${title}`, () => {
+      const labels = { ...namespace, 'kubernetes.io/metadata.name': name }
+      const found = webhooks.filter(
+        ({ namespaceSelector, objectSelector }: Manifest) =>
+          matches(namespaceSelector, labels) && matches(objectSelector, pod)
+      )
+      assert.equal(found.length, asked)
+    })
+})
+
+/** Source: Kubernetes, apimachinery, LabelSelectorAsSelector: NotIn also selects what lacks the key. */
+function matches({ matchExpressions }: Manifest, labels: Readonly<Record<string, string>>): boolean {
+  return matchExpressions.every(({ key, operator, values }: Manifest) => {
+    const value = labels[key]
+    switch (operator) {
+      case 'In':
+        return value !== undefined && values.includes(value)
+      case 'NotIn':
+        return value === undefined || !values.includes(value)
+      case 'Exists':
+        return value !== undefined
+      default:
+        return assert.fail(`unknown operator ${operator}`)
+    }
+  })
+}
+
+describe('the definitions of policies', () => {
+  const [definition] = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition')
+
+  it('stay when the chart goes', () => {
+    assert.equal(definition?.['metadata'].annotations['helm.sh/resource-policy'], 'keep')
+  })
+
+  it('are those of Istio: both versions served, v1 stored', () => {
+    const { group, names, versions } = definition?.['spec'] ?? {}
+    assert.deepEqual(
+      [group, names.kind, names.plural],
+      ['security.istio.io', 'PeerAuthentication', 'peerauthentications']
+    )
+    assert.deepEqual(
+      versions.map(({ name, served, storage }: Manifest) => [name, served, storage]),
+      [
+        ['v1', true, true],
+        ['v1beta1', true, false]
+      ]
+    )
+    assert.deepEqual(versions[0].schema, versions[1].schema)
+  })
+
+  it('can be left out', () => {
+    const without = render({ values: { crds: { enabled: false } } })
+    assert.ok(!without.some(({ kind }) => kind === 'CustomResourceDefinition'))
+    assert.equal(without.length, manifests.length - 1)
+  })
+})
+
+describe('uninstalling', () => {
+  const hooks = manifests.filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] !== undefined)
+  const eventsOf = (list: readonly Manifest[]): Set<string> =>
+    new Set(list.map(({ metadata }) => `${metadata.name} ${metadata.annotations['helm.sh/hook']}`))
+
+  it('checks before, deletes after, and leaves nothing of that behind', () => {
+    assert.deepEqual(
+      eventsOf(hooks),
+      new Set(['countersign-uninstall-check pre-delete', 'countersign-uninstall-delete-state post-delete'])
+    )
+    assert.equal(hooks.length, 10)
+    for (const { kind, metadata } of hooks) {
+      const { 'helm.sh/hook-delete-policy': policy, 'helm.sh/hook-weight': weight } = metadata.annotations
+      assert.equal(policy, 'before-hook-creation,hook-succeeded')
+      assert.equal(weight, kind === 'Job' ? '0' : '-1', 'the Job comes last')
+    }
+  })
+
+  it('runs each step only where values say so', () => {
+    const without = render({ values: { uninstall: { refuseWhileInUse: false, deleteState: false } } })
+    assert.equal(without.length, manifests.length - hooks.length)
+  })
+
+  it('deletes what it may delete', () => {
+    const [{ args }] = podOf(find(manifests, 'Job', 'countersign-uninstall-delete-state'))['containers']
+    assert.deepEqual(args, [
+      'delete',
+      `/api/v1/namespaces/${NAMESPACE}/secrets/countersign-root`,
+      `/api/v1/namespaces/${NAMESPACE}/secrets/countersign-webhook-ca`,
+      `/api/v1/namespaces/${NAMESPACE}/configmaps/countersign-bundle`
+    ])
+  })
+})

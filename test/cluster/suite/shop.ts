@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cluster } from '../index.ts'
+
+const EXAMPLES = join(import.meta.dirname, '../../../examples')
+
+/** The part of a Pod that the suite looks at. */
+export interface PodSeen {
+  readonly metadata: { readonly name: string; readonly uid: string }
+  readonly spec: {
+    readonly nodeName: string
+    readonly containers: readonly { readonly name: string }[]
+    readonly initContainers?: readonly { readonly name: string }[]
+    readonly volumes?: readonly { readonly name: string }[]
+  }
+  readonly status: { readonly podIP: string; readonly phase: string }
+}
+
+export async function applyExample(
+  cluster: Cluster,
+  path: string,
+  replace: (yaml: string) => string = yaml => yaml
+): Promise<void> {
+  const yaml = await readFile(join(EXAMPLES, path), 'utf8')
+  await cluster.kubectl(['apply', '-f', '-'], { input: replace(yaml) })
+}
+
+export async function deleteExample(cluster: Cluster, path: string): Promise<void> {
+  await cluster.kubectl(['delete', '--wait=true', '-f', join(EXAMPLES, path)])
+}
+
+export async function podsOf(cluster: Cluster, namespace: string, app: string): Promise<readonly PodSeen[]> {
+  const { items } = JSON.parse(
+    await cluster.kubectl(['get', 'pods', '-n', namespace, '-l', `app=${app}`, '-o', 'json'])
+  ) as {
+    items: PodSeen[]
+  }
+  return items
+}
+
+/** The one pod of an example, which is Ready. */
+export async function readyPod(cluster: Cluster, namespace: string, app: string): Promise<PodSeen> {
+  await cluster.kubectl(['rollout', 'status', '-n', namespace, `deployment/${app}`, '--timeout=120s'])
+  const [pod] = await podsOf(cluster, namespace, app)
+  if (pod === undefined) throw new Error(`there is no pod of ${app} in ${namespace}`)
+  return pod
+}
+
+/** What an application of the examples saw of a call. */
+export interface Seen {
+  readonly status: number
+  readonly clientCertificate: string | null
+}
+
+/** One call by the application container of a pod, made by the Node.js in it; how it failed, if it did. */
+export async function callFrom(
+  cluster: Cluster,
+  namespace: string,
+  app: string,
+  url: string,
+  headers: Readonly<Record<string, string>> = {}
+): Promise<Seen | string> {
+  const script = `fetch(${JSON.stringify(url)}, { headers: ${JSON.stringify(headers)} })
+    .then(async answer => ({ status: answer.status, body: await answer.text() }))
+    .catch(error => ({ failed: error.cause?.code ?? error.message }))
+    .then(result => console.log(JSON.stringify(result)))`
+  const output = await cluster.kubectl([
+    'exec',
+    '-n',
+    namespace,
+    `deployment/${app}`,
+    '-c',
+    app,
+    '--',
+    'node',
+    '-e',
+    script
+  ])
+  const result = JSON.parse(output) as { status: number; body: string } | { failed: string }
+  if ('failed' in result) return result.failed
+  const clientCertificate =
+    result.status === 200 ? (JSON.parse(result.body) as { clientCertificate: string | null }).clientCertificate : null
+  return { status: result.status, clientCertificate }
+}

@@ -1,0 +1,338 @@
+// Capture for real: the program of the privileged container, with no more rights than it has in a cluster, asked as
+// the agent asks it, programs network namespaces; real connections tell what became of them. Needs root.
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readlinkSync, writeFileSync } from 'node:fs'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { type ServiceError, status } from '@grpc/grpc-js'
+import type { Answer } from './peer.ts'
+import { end, eventually, INSIDE, link, Namespace, OUTSIDE, PodCgroup, run, startProxy, USER } from './pod.ts'
+import { Program } from './program.ts'
+
+const refusal = (code: status, details: RegExp) => (thrown: Error) => {
+  const cause = thrown.cause as ServiceError
+  assert.equal(status[cause.code], status[code])
+  assert.match(cause.details, details)
+  return true
+}
+
+const hostState = (): string => run('nft', 'list', 'ruleset') + run('ip', 'address', 'show', 'dev', 'lo')
+const rulesOf = (namespace: Namespace): string => run('nsenter', `--net=${namespace.path}`, 'nft', 'list', 'ruleset')
+
+describe('capture in network namespaces', () => {
+  let host = ''
+  let program: Program
+  before(async () => {
+    host = hostState()
+    program = new Program()
+    await program.start()
+  })
+  after(async () => {
+    await program.close()
+    assert.equal(hostState(), host, 'the network of the host was touched')
+  })
+
+  for (const family of ['ipv4', 'ipv6'] as const)
+    describe(`of a pod, over ${family}`, () => {
+      const uid = randomUUID()
+      const urlHost = (address: string): string => (family === 'ipv6' ? `[${address}]` : address)
+      const inside = INSIDE[family]
+      const outside = OUTSIDE[family]
+      const loopback = family === 'ipv6' ? '::1' : '127.0.0.1'
+      const url = (address: string, port: number, path = '/'): string => `http://${urlHost(address)}:${port}${path}`
+      let pod: Namespace
+      let world: Namespace
+      let cgroup: PodCgroup
+      let removeProxy: () => void
+
+      before(async () => {
+        pod = new Namespace()
+        world = new Namespace()
+        link(pod.name, world.name, true)
+        cgroup = new PodCgroup(uid)
+        const pause = await pod.start(USER.application, ['sleep', 'infinity'], { ready: false })
+        cgroup.add(pause.pid ?? 0)
+        removeProxy = await startProxy(pod, true)
+        await pod.serve(inside, 9000)
+        await pod.serve(loopback, 9001)
+        for (const port of [8080, 5432, 15001]) await world.serve(outside, port)
+        await world.serveUdp(outside, 5353)
+      })
+      after(async () => {
+        await pod.close()
+        await world.close()
+        await cgroup.close()
+        removeProxy()
+      })
+      const app = (target: string, from?: string): Promise<Answer> => pod.call(USER.application, target, from)
+      const proxy = (target: string, from?: string): Promise<Answer> => pod.call(USER.proxy, target, from)
+      const client = (target: string): Promise<Answer> => world.call(USER.application, target)
+      const direct = ({ by, from }: Answer, address: string): void => assert.deepEqual([by, from], ['app', address])
+      const captured = ({ by, destination }: Answer, port: number, original: string): void =>
+        assert.deepEqual([by, destination], [String(port), original])
+      const destination = (address: string, port: number): string => `${urlHost(address)}:${port}`
+
+      it('does not happen before it is asked for', async () => {
+        direct(await app(url(outside, 8080)), inside)
+        direct(await client(url(inside, 9000)), outside)
+      })
+
+      it('leads an outgoing connection to the proxy, which learns where it was going', async () => {
+        await program.apply(uid)
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+        captured(await app(url(outside, 15001)), 15001, destination(outside, 15001))
+        captured(await pod.call(0, url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      it('leads an outgoing connection to the proxy although nobody is there', async () => {
+        captured(await app(url(outside, 1)), 15001, destination(outside, 1))
+      })
+
+      it('lets the proxy itself go out', async () => {
+        direct(await proxy(url(outside, 8080)), inside)
+      })
+
+      it('leads an incoming connection to the proxy, which learns where it was going', async () => {
+        captured(await client(url(inside, 9000)), 15006, destination(inside, 9000))
+        captured(await client(url(inside, 9999)), 15006, destination(inside, 9999))
+      })
+
+      it('does not show connections to 15001 and 15006 as anything else: they can be told and refused', async () => {
+        captured(await client(url(inside, 15006)), 15006, destination(inside, 15006))
+        captured(await client(url(inside, 15001)), 15006, destination(inside, 15001))
+        captured(await app(url(loopback, 15001)), 15001, destination(loopback, 15001))
+      })
+
+      for (const port of [15020, 15021, 15090])
+        it(`leaves port ${port} of the proxy alone`, async () => {
+          captured(await client(url(inside, port)), port, destination(inside, port))
+        })
+
+      it('lets the proxy deliver to an application that listens on the address of the pod alone', async () => {
+        const { by, from, destination: reached } = await client(url(inside, 9000, '/deliver'))
+        assert.deepEqual([by, from], ['app', family === 'ipv6' ? '::6' : '127.0.0.6'])
+        assert.equal(reached, `${inside}:9000`)
+      })
+
+      it('does not expose an application that listens on localhost alone', async () => {
+        const { by, error } = await client(url(inside, 9001, '/deliver'))
+        assert.deepEqual([by, error], [undefined, undefined], 'the proxy answers that there is nobody')
+      })
+
+      it('leads a call of the proxy to its own pod to its inbound port', async () => {
+        captured(await proxy(url(inside, 9000)), 15006, destination(inside, 9000))
+      })
+
+      it('leaves calls of the proxy to localhost alone, and to its own open ports', async () => {
+        direct(await proxy(url(loopback, 9001)), loopback)
+        captured(await proxy(url(inside, 15021)), 15021, destination(inside, 15021))
+      })
+
+      it('leaves calls within the pod alone', async () => {
+        direct(await app(url(inside, 9000)), inside)
+        direct(await app(url(loopback, 9001)), loopback)
+      })
+
+      it('does not let an application out by the source address of deliveries', async () => {
+        // IPv4: the kernel refuses the address outside of lo. IPv6: the connection is led to the proxy.
+        const { by } = await app(url(outside, 8080), family === 'ipv6' ? '::6' : '127.0.0.6')
+        assert.notEqual(by, 'app')
+      })
+
+      it('leaves datagrams alone', async () => {
+        const answer = await pod.callUdp(USER.application, outside, 5353)
+        assert.deepEqual([answer.by, answer.destination], ['app', `${outside}:5353`])
+      })
+
+      it('lets pass what is excluded, and nothing else', async () => {
+        await program.apply(uid, { excludedInboundPorts: [9000], excludedOutboundPorts: [5432] })
+        direct(await client(url(inside, 9000)), outside)
+        direct(await app(url(outside, 5432)), inside)
+        direct(await proxy(url(inside, 9000)), inside)
+        captured(await client(url(inside, 9002)), 15006, destination(inside, 9002))
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      it('lets pass excluded addresses, overlapping or of the other family as well', async () => {
+        const ranges = { ipv4: ['10.0.0.0/8', '10.99.0.0/16'], ipv6: ['fd00::/8', 'fd99::/16'] }
+        await program.apply(uid, { excludedOutboundCidrs: [...ranges.ipv4, ...ranges.ipv6] })
+        direct(await app(url(outside, 8080)), inside)
+        const other = family === 'ipv4' ? ranges.ipv6 : ranges.ipv4
+        await program.apply(uid, { excludedOutboundCidrs: other })
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      it('no longer excludes what it is not asked to', async () => {
+        await program.apply(uid)
+        captured(await client(url(inside, 9000)), 15006, destination(inside, 9000))
+        captured(await app(url(outside, 5432)), 15001, destination(outside, 5432))
+      })
+
+      it('applied again leaves the same rules, and every connection open', async () => {
+        await program.apply(uid, { excludedOutboundPorts: [5432] })
+        const sessions = await Promise.all([
+          pod.session(USER.application, url(outside, 8080)),
+          pod.session(USER.application, url(outside, 5432)),
+          pod.session(USER.proxy, url(inside, 9000)),
+          pod.session(USER.proxy, url(outside, 8080)),
+          world.session(USER.application, url(inside, 9000)),
+          world.session(USER.application, url(inside, 9000, '/deliver'))
+        ])
+        const answers = (): Promise<Answer[]> => Promise.all(sessions.map(next => next()))
+        const first = await answers()
+        for (const { error } of first) assert.equal(error, undefined)
+        const rules = rulesOf(pod)
+        for (let round = 0; round < 5; round++) {
+          await program.apply(uid, { excludedOutboundPorts: [5432] })
+          assert.deepEqual(await answers(), first, 'the same ports at this end: the same connections')
+        }
+        assert.equal(rulesOf(pod), rules)
+        // Even where the rules change for new connections.
+        await program.apply(uid, { excludedInboundPorts: [9000], excludedOutboundCidrs: ['0.0.0.0/0', '::/0'] })
+        assert.deepEqual(await answers(), first)
+        direct(await app(url(outside, 8080)), inside)
+      })
+
+      it('asked for many times at once comes to the same', async () => {
+        await Promise.all(Array.from({ length: 20 }, () => program.apply(uid)))
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+        assert.equal(rulesOf(pod).match(/^table /gm)?.length, 1)
+      })
+
+      it('leaves tables of others alone', async () => {
+        run('nsenter', `--net=${pod.path}`, 'nft', 'add', 'table', 'inet', 'others')
+        await program.apply(uid)
+        assert.match(rulesOf(pod), /table inet others/)
+      })
+    })
+
+  describe('of a pod without IPv6', () => {
+    it('adds no address to it', async () => {
+      const uid = randomUUID()
+      const [pod, world] = [new Namespace(), new Namespace()]
+      link(pod.name, world.name, false)
+      const cgroup = new PodCgroup(uid)
+      const pause = await pod.start(USER.application, ['sleep', 'infinity'], { ready: false })
+      cgroup.add(pause.pid ?? 0)
+      await program.apply(uid)
+      assert.doesNotMatch(run('ip', '-n', pod.name, '-6', 'address', 'show', 'dev', 'lo'), /::6/)
+      assert.match(rulesOf(pod), /table inet countersign/)
+      await pod.close()
+      await world.close()
+      await cgroup.close()
+    })
+  })
+
+  describe('finds a pod by its processes', () => {
+    const open: Namespace[] = []
+    const cgroups: PodCgroup[] = []
+    const children: ChildProcess[] = []
+    afterEach(async () => {
+      for (const child of children.splice(0)) await end(child)
+      for (const namespace of open.splice(0)) await namespace.close()
+      for (const cgroup of cgroups.splice(0)) await cgroup.close()
+    })
+    const namespace = (): Namespace => {
+      const one = new Namespace()
+      open.push(one)
+      return one
+    }
+    const podCgroup = (uid: string): PodCgroup => {
+      const one = new PodCgroup(uid)
+      cgroups.push(one)
+      return one
+    }
+    const sleepIn = async (one: Namespace, cgroup: PodCgroup): Promise<ChildProcess> => {
+      const child = await one.start(USER.application, ['sleep', 'infinity'], { ready: false })
+      cgroup.add(child.pid ?? 0)
+      return child
+    }
+
+    it('and says when there is none', async () => {
+      await assert.rejects(program.apply(randomUUID()), refusal(status.NOT_FOUND, /no process of pod/))
+    })
+
+    it('and touches nobody else’s network', async () => {
+      const [uid, other] = [randomUUID(), randomUUID()]
+      const [mine, theirs] = [namespace(), namespace()]
+      await sleepIn(mine, podCgroup(uid))
+      await sleepIn(theirs, podCgroup(other))
+      await program.apply(uid)
+      assert.match(rulesOf(mine), /countersign/)
+      assert.equal(rulesOf(theirs), '')
+    })
+
+    it('and refuses one on the network of its node', async () => {
+      const uid = randomUUID()
+      const child = spawn('sleep', ['infinity'], { stdio: 'ignore' })
+      children.push(child)
+      podCgroup(uid).add(child.pid ?? 0)
+      await assert.rejects(program.apply(uid), refusal(status.FAILED_PRECONDITION, /uses the network of its node/))
+    })
+
+    it('and passes over what the runtime runs for it on the node', async () => {
+      const uid = randomUUID()
+      const cgroup = podCgroup(uid)
+      const conmon = spawn('sleep', ['infinity'], { stdio: 'ignore' })
+      children.push(conmon)
+      cgroup.add(conmon.pid ?? 0)
+      const one = namespace()
+      await sleepIn(one, cgroup)
+      await program.apply(uid)
+      assert.match(rulesOf(one), /countersign/)
+    })
+
+    it('and passes over namespaces that the pod made for itself', async () => {
+      const uid = randomUUID()
+      const cgroup = podCgroup(uid)
+      const [one, nested] = [namespace(), namespace()]
+      await sleepIn(one, cgroup)
+      await sleepIn(nested, cgroup)
+      await program.apply(uid)
+      assert.match(rulesOf(one), /countersign/)
+      assert.equal(rulesOf(nested), '')
+    })
+
+    it('and captures it anew when its sandbox was made anew', async () => {
+      const uid = randomUUID()
+      const cgroup = podCgroup(uid)
+      const [first, second] = [namespace(), namespace()]
+      const pause = await sleepIn(first, cgroup)
+      await program.apply(uid)
+      await end(pause)
+      await sleepIn(second, cgroup)
+      await program.apply(uid)
+      assert.match(rulesOf(second), /countersign/)
+    })
+
+    it('and knows the proxy by the number that it has in the user namespace of the pod', async () => {
+      const uid = randomUUID()
+      const child = spawn('unshare', ['--user', '--net', 'sleep', 'infinity'], { stdio: 'ignore' })
+      children.push(child)
+      const own = readlinkSync('/proc/self/ns/net')
+      await eventually(
+        () => readlinkSync(`/proc/${child.pid}/ns/net`) !== own,
+        'the process is in a namespace of its own'
+      )
+      for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${map}`, '0 100000 65536')
+      podCgroup(uid).add(child.pid ?? 0)
+      const pod = new Namespace(child.pid)
+      const world = namespace()
+      open.push(pod)
+      link(pod.name, world.name, false)
+      await world.serve(OUTSIDE.ipv4, 8080)
+      await pod.serve('127.0.0.1', 15001, 0)
+      await program.apply(uid)
+      const call = (user: number): string =>
+        run(
+          'nsenter',
+          ...[`--target=${child.pid}`, '--user', '--net', `--setuid=${user}`, `--setgid=${user}`],
+          ...['bash', '-c', `exec 3<>/dev/tcp/${OUTSIDE.ipv4}/8080; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`]
+        )
+      assert.match(call(USER.application), /^x-destination: 127\.0\.0\.1:15001\r$/m)
+      assert.match(call(USER.proxy), /^x-destination: 10\.99\.0\.1:8080\r$/m)
+    })
+  })
+})
