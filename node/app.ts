@@ -11,7 +11,7 @@ import { InjectedServer, UNIX_SERVER_OPTIONS } from '../shared/rpc/index.ts'
 import { addCaptureService, NftablesRedirector, PodCapture, PodProcesses } from './capture/index.ts'
 import { addIdentityService, addNodeService, DRIVER_NAME, OrphanSweep, PublishedVolumes } from './csi/index.ts'
 import type { NodeOptions } from './options.ts'
-import { REGISTRATION_SOCKET, Registration } from './registration/index.ts'
+import { Registration, registrationSocket } from './registration/index.ts'
 import { CallMetrics, KeptSocket } from './serving/index.ts'
 
 // The kubelet connects anew for every call, and mounts the volumes of many pods at once.
@@ -57,7 +57,7 @@ export async function startNode(options: NodeOptions, log: Logger): Promise<Runn
 
   // The kubelet's question who is there.
   const endpoint = join(options.kubelet, 'plugins', DRIVER_NAME, basename(options.csiSocket))
-  const registrar = new Registration({ endpoint, readiness, context: registration })
+  const registrar = new Registration({ driver: DRIVER_NAME, endpoint, readiness, context: registration })
   const registrationServer = new InjectedServer(UNIX_SERVER_OPTIONS)
   registrar.addService(registrationServer)
 
@@ -74,7 +74,7 @@ export async function startNode(options: NodeOptions, log: Logger): Promise<Runn
     // The last: once it is there, the kubelet calls.
     new KeptSocket({
       ...serving,
-      path: join(options.registration, REGISTRATION_SOCKET),
+      path: join(options.registration, registrationSocket(DRIVER_NAME)),
       server: registrationServer,
       onLost: () => registrar.lost()
     })

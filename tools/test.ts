@@ -5,14 +5,17 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 
+// These need root, namespaces, a cluster or helm: `npm run test:cluster` runs them.
+const CLUSTER_SUITE = ['test/cluster/suite', 'test/netns', 'test/chart']
+
 const root = join(import.meta.dirname, '..')
 const given = process.argv.slice(2)
 const flags = given.filter(argument => argument.startsWith('-'))
 const named = given.filter(argument => !argument.startsWith('-'))
 
-const everything = globSync('{shared,webhook,authority,agent,cli,tools,test}/**/*.test.ts', {
+const everything = globSync('{shared,webhook,authority,agent,node,cli,tools,test}/**/*.test.ts', {
   cwd: root,
-  exclude: name => name.includes('node_modules') || name.startsWith('test/cluster')
+  exclude: name => name.includes('node_modules') || CLUSTER_SUITE.some(folder => name.startsWith(folder))
 }).sort()
 const files = named.length > 0 ? named : everything
 console.log(`${files.length} test files`)

@@ -11,6 +11,7 @@ import jsonPatch from 'fast-json-patch'
 import { parse } from 'yaml'
 import { parseOptions } from '../shared/config/index.ts'
 import { CountersignError } from '../shared/errors/index.ts'
+import { FakeApiServer } from '../shared/kube/api-server.test-support.ts'
 import { eventually } from '../test/eventually.ts'
 import { FakeClock } from '../test/fakes/clock.ts'
 import { startWebhook, type Webhook } from './app.ts'
@@ -492,5 +493,49 @@ describe('a start that fails', () => {
 
   it('because the folder of its certificate is empty says what is missing', async () => {
     await assert.rejects(start([`--certificate-folder=${temporaryFolder()}`]), /expected tls\.crt and tls\.key/)
+  })
+})
+
+describe('the webhook on the Kubernetes API', () => {
+  const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'
+  const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations'
+
+  it('is ready once the API server knows its roots, and is then trusted by them', async () => {
+    const server = await FakeApiServer.start()
+    closers.push(() => server.close())
+    const running = await start(['--webhook-configuration=hooks', `--kubeconfig=${server.kubeconfig}`])
+    assert.deepEqual(await (await health(running, '/readyz')).json(), { ready: false, open: ['registration'] })
+    for (const kind of [MUTATING, VALIDATING])
+      server.put(kind, { metadata: { name: 'hooks' }, webhooks: [{ name: 'a.countersign.dev', clientConfig: {} }] })
+    await eventually(async () => {
+      await running.clock.advance(100)
+      return (await health(running, '/readyz')).ok
+    }, 'readiness')
+    const webhooks = server.find(MUTATING, 'hooks')?.['webhooks']
+    const bundle = Buffer.from(running.bundle()).toString('base64')
+    assert.deepEqual(webhooks, [{ name: 'a.countersign.dev', clientConfig: { caBundle: bundle } }])
+    assert.equal((await ask(running, { body: review(POD) })).status, 200)
+  })
+
+  it('goes on answering while the API server is away', async () => {
+    const server = await FakeApiServer.start()
+    closers.push(() => server.close())
+    for (const kind of [MUTATING, VALIDATING]) server.put(kind, { metadata: { name: 'hooks' }, webhooks: [] })
+    const running = await start(['--webhook-configuration=hooks', `--kubeconfig=${server.kubeconfig}`])
+    await eventually(async () => (await health(running, '/readyz')).ok, 'readiness')
+    await server.stop()
+    assert.equal((await ask(running, { body: review(POD) })).status, 200)
+    assert.equal((await health(running, '/readyz')).status, 200)
+  })
+
+  it('refuses to register a certificate that somebody else makes, and a kubeconfig that it has no use for', async () => {
+    const folder = temporaryFolder()
+    await assert.rejects(start(['--webhook-configuration=hooks', `--certificate-folder=${folder}`]), {
+      code: 'ERR_OPTION_INVALID',
+      message: /--webhook-configuration.*--certificate-folder/
+    })
+    const file = join(folder, 'kubeconfig')
+    writeFileSync(file, '')
+    await assert.rejects(start([`--kubeconfig=${file}`]), { code: 'ERR_OPTION_INVALID', message: /--kubeconfig/ })
   })
 })

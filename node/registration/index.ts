@@ -5,4 +5,4 @@
 // Never: registers anything by itself: the kubelet finds the socket in its folder and asks.
 // Source: Kubernetes, kubelet plugin registration, k8s.io/kubelet/pkg/apis/pluginregistration/v1.
 
-export { REGISTRATION_SOCKET, Registration, type RegistrationOptions } from './registration.ts'
+export { Registration, type RegistrationOptions, registrationSocket } from './registration.ts'

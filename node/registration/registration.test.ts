@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
+import { systemClock } from '../../shared/clock/index.ts'
 import { Readiness } from '../../shared/lifecycle/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import {
@@ -13,10 +14,9 @@ import {
   RegistrationStatusSchema
 } from '../../shared/proto/gen/staging/src/k8s.io/kubelet/pkg/apis/pluginregistration/v1/api_pb.js'
 import { InjectedServer, UNIX_SERVER_OPTIONS } from '../../shared/rpc/index.ts'
-import { FakeClock } from '../../test/fakes/clock.ts'
 import { TestKubelet } from '../csi/kubelet.test-support.ts'
 import { KeptSocket } from '../serving/index.ts'
-import { REGISTRATION_SOCKET, Registration } from './index.ts'
+import { Registration, registrationSocket } from './index.ts'
 
 const ENDPOINT = '/var/lib/kubelet/plugins/csi.countersign.dev/csi.sock'
 
@@ -40,20 +40,20 @@ describe('the registration with the kubelet', () => {
 
   beforeEach(async () => {
     base = mkdtempSync(join(tmpdir(), 'countersign-registration-'))
-    path = join(base, REGISTRATION_SOCKET)
+    path = join(base, registrationSocket('csi.countersign.dev'))
     kubelet = new TestKubelet(join(base, 'kubelet'))
     lines = []
     readiness = new Readiness(log)
     server = new InjectedServer(UNIX_SERVER_OPTIONS)
     const context = { log, observer: { started: () => () => {} } }
-    const registration = new Registration({ endpoint: ENDPOINT, readiness, context })
+    const registration = new Registration({ driver: 'csi.countersign.dev', endpoint: ENDPOINT, readiness, context })
     registration.addService(server)
     socket = new KeptSocket({
       path,
       server,
       peer: 'kubelet',
       maxConnections: 16,
-      clock: new FakeClock(),
+      clock: systemClock,
       log,
       onLost: () => registration.lost()
     })

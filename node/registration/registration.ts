@@ -9,13 +9,14 @@ import {
   RegistrationStatusResponseSchema
 } from '../../shared/proto/gen/staging/src/k8s.io/kubelet/pkg/apis/pluginregistration/v1/api_pb.js'
 import { type InjectedServer, serviceDefinition } from '../../shared/rpc/index.ts'
-import { DRIVER_NAME } from '../csi/index.ts'
 import { type HandlerContext, unaryHandler } from '../serving/index.ts'
 
 /** The name that the socket has in the kubelet's folder; the kubelet passes over names that begin with a dot. */
-export const REGISTRATION_SOCKET = `${DRIVER_NAME}-reg.sock`
+export const registrationSocket = (driver: string): string => `${driver}-reg.sock`
 
 export interface RegistrationOptions {
+  /** Name of the driver, as the CSIDriver object gives it. */
+  readonly driver: string
   /** The socket of the CSI services as the kubelet sees it: an absolute path on the node. */
   readonly endpoint: string
   readonly readiness: Readiness
@@ -56,22 +57,22 @@ export class Registration {
   #info(): PluginInfo {
     return create(PluginInfoSchema, {
       type: 'CSIPlugin',
-      name: DRIVER_NAME,
+      name: this.#options.driver,
       endpoint: this.#options.endpoint,
       supportedVersions: CSI_VERSIONS
     })
   }
 
   #note({ pluginRegistered, error }: RegistrationStatus): RegistrationStatusResponse {
-    const { log } = this.#options.context
+    const { driver, context } = this.#options
     if (pluginRegistered) {
       this.#debt?.pay()
       this.#debt = undefined
-      log.info({ driver: DRIVER_NAME }, 'registered with the kubelet')
+      context.log.info({ driver }, 'registered with the kubelet')
     } else {
       this.lost()
       // The kubelet tries again, with growing pauses.
-      log.error({ driver: DRIVER_NAME, reason: error }, 'the kubelet did not register the driver')
+      context.log.error({ driver, reason: error }, 'the kubelet did not register the driver')
     }
     return create(RegistrationStatusResponseSchema)
   }

@@ -23,6 +23,9 @@ export interface KeptSocketOptions {
 // Only root of this node may connect: the kubelet and the agent are.
 const MODE = 0o600
 
+// A successor removes the file before it makes its own: that moment is not to be taken for a loss.
+const GRACE_MS = 250
+
 /**
  * A Unix socket that stays: when its file is removed, it is listened on anew. The kubelet may clear its folders while
  * it starts, and a predecessor of this process that is still ending removes the file by its name.
@@ -35,7 +38,9 @@ export class KeptSocket {
   #listener: UnixListener | undefined
   #inode: bigint | undefined
   #work: Promise<void> = Promise.resolve()
+  /** The file was found to be gone, and is on its way back. */
   #repairing = false
+  #cancelGrace = (): void => {}
   #replaced = false
   #closed = false
 
@@ -55,6 +60,7 @@ export class KeptSocket {
   async close(): Promise<void> {
     this.#closed = true
     this.#watch.close()
+    this.#cancelGrace()
     await this.#work
     await this.#listener?.close()
   }
@@ -64,8 +70,10 @@ export class KeptSocket {
     const found = this.#find()
     if (found === 'gone') {
       this.#repairing = true
-      this.#work = this.#repair().finally(() => {
-        this.#repairing = false
+      this.#cancelGrace = this.#options.clock.after(GRACE_MS, () => {
+        this.#work = this.#repair().finally(() => {
+          this.#repairing = false
+        })
       })
     } else if (found === 'another' && !this.#replaced) {
       this.#replaced = true
@@ -85,6 +93,7 @@ export class KeptSocket {
 
   async #repair(): Promise<void> {
     const { path, log, onLost } = this.#options
+    if (this.#find() !== 'gone') return
     onLost?.()
     try {
       // First, because closing removes the file by its name.

@@ -7,7 +7,7 @@
 
 export { statusOf } from './api-error.ts'
 export { KubeClient, type KubeClientOptions } from './kube-client.ts'
-export { isObject, type KubeObject, keyOf, record, stringIn } from './object.ts'
+export { type KubeObject, keyOf, record, stringIn } from './object.ts'
 export { COLLECTIONS, type Collection, collectionPath, objectPath } from './path.ts'
 export { Reflector, type ReflectorOptions } from './reflector.ts'
 export { type RetryOptions, retryKubernetes } from './retry.ts'

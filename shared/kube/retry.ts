@@ -11,11 +11,11 @@ export interface RetryOptions {
 }
 
 const FIRST_MS = 200
-const LONGEST_MS = 10_000
+const LONGEST_MS = 5_000
 const LONGEST_ASKED_FOR_MS = 60_000
 
 /**
- * How long to wait after so many failures in a row (the first is 0), in milliseconds: doubling from 0.2 s to 10 s,
+ * How long to wait after so many failures in a row (the first is 0), in milliseconds: doubling from 0.2 s to 5 s,
  * drawn between half of that and all of it, so that a restarted API server is not met by everybody at once. What the
  * server itself asks for (RFC 9110, section 10.2.3, Retry-After) is kept, up to a minute.
  */

@@ -8,7 +8,7 @@ const CACHE = join(ROOT, '.cache')
 /** What the sandbox of every pod runs. */
 export const PAUSE_IMAGE = 'countersign.dev/test/pause:1'
 /** A shell and small tools, for tests: `sh`, `wget`, `nc`, `httpd`, `nslookup`, … */
-export const BUSYBOX_IMAGE = 'countersign.dev/test/busybox:1'
+const BUSYBOX_IMAGE = 'countersign.dev/test/busybox:1'
 
 const APPLETS = [
   'cat',

@@ -6,13 +6,10 @@
 // Never: leads out of this machine; touches what it did not make; leaves anything behind once it is down.
 
 export { Cluster, type ClusterDescription, openCluster } from './cluster.ts'
-export { ClusterError } from './cluster-error.ts'
 export type { ClusterNode, NodeProgram } from './cluster-node.ts'
 export type { ControlProgram } from './control-plane.ts'
-export { BUSYBOX_IMAGE } from './images.ts'
 export { installChart } from './install-chart.ts'
 export { Progress } from './progress.ts'
-export { clusterReady } from './readiness.ts'
 export type { Outcome, RunOptions } from './run.ts'
 export { type KubernetesVersion, readSettings, type Settings } from './settings.ts'
 export { type StartOptions, startCluster } from './start-cluster.ts'

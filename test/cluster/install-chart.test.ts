@@ -3,29 +3,25 @@ import { describe, it } from 'node:test'
 import { chartArguments } from './install-chart.ts'
 
 describe('chartArguments', () => {
-  const references = new Map(
-    ['webhook', 'authority', 'agent', 'node', 'proxy', 'echo'].map(name => [name, `r/${name}:1`])
-  )
-
-  it('gives the chart the image of every program, and not that of the example', () => {
-    const args = chartArguments(references)
-    const images = args.filter((_, index) => args[index - 1] === '--set-string')
-    assert.deepEqual(images, [
-      'images.webhook=r/webhook:1',
-      'images.authority=r/authority:1',
-      'images.agent=r/agent:1',
-      'images.node=r/node:1',
-      'images.proxy=r/proxy:1'
-    ])
+  it('names the proxy of this checkout, split as the chart wants it', () => {
+    const args = chartArguments(new Map([['proxy', 'countersign.dev/proxy:1.40.0']]))
+    assert.ok(args.includes('images.proxy.repository=countersign.dev/proxy'))
+    assert.ok(args.includes('images.proxy.tag=1.40.0'))
   })
 
-  it('waits, in a namespace that it makes', () => {
-    const args = chartArguments(references)
-    assert.deepEqual(args.slice(0, 2), ['install', 'countersign'])
-    for (const flag of ['--wait', '--create-namespace']) assert.ok(args.includes(flag), flag)
+  it('splits at the last colon: a registry may have a port', () => {
+    const args = chartArguments(new Map([['proxy', 'registry.test:5000/proxy:1']]))
+    assert.ok(args.includes('images.proxy.repository=registry.test:5000/proxy'))
   })
 
-  it('refuses to install an image that was not made', () => {
+  it('waits until the release is ready, in the namespace of the system', () => {
+    const args = chartArguments(new Map([['proxy', 'r/proxy:1']]))
+    for (const part of ['--wait', '--timeout', '--create-namespace', 'countersign-system'])
+      assert.ok(args.includes(part), part)
+  })
+
+  it('refuses to go on without an image of the proxy', () => {
     assert.throws(() => chartArguments(new Map([['webhook', 'r/webhook:1']])), TypeError)
+    assert.throws(() => chartArguments(new Map([['proxy', 'no-tag']])), TypeError)
   })
 })

@@ -8,23 +8,18 @@ const CHART = join(ROOT, 'charts/countersign')
 const NAMESPACE = 'countersign-system'
 const TIMEOUT = '180s'
 
-// What the chart is told of: the example is no part of it.
-const PROGRAMS = ['webhook', 'authority', 'agent', 'node', 'proxy']
-
 /**
- * What `helm install` is told: the images of this checkout, by the names under which the nodes have them.
+ * What `helm install` is told. The chart's own names for the images of the programs are those of this checkout; the
+ * proxy's is a public one, which no node here could pull.
  *
- * @throws TypeError when one is not among `references`
+ * @throws TypeError when the proxy is not among `references`, each `<repository>:<tag>`
  */
 export function chartArguments(references: ReadonlyMap<string, string>): string[] {
-  const images = PROGRAMS.map(name => {
-    const reference = references.get(name)
-    if (reference === undefined) throw new TypeError(`there is no image ${name}`)
-    return `images.${name}=${reference}`
-  })
+  const [, repository, tag] = /^(.+):([^:/]+)$/.exec(references.get('proxy') ?? '') ?? []
+  if (repository === undefined || tag === undefined) throw new TypeError('there is no image proxy')
   return [
     ...['install', 'countersign', CHART, '--namespace', NAMESPACE, '--create-namespace'],
-    ...images.flatMap(value => ['--set-string', value]),
+    ...['--set-string', `images.proxy.repository=${repository}`, '--set-string', `images.proxy.tag=${tag}`],
     ...['--wait', '--timeout', TIMEOUT]
   ]
 }

@@ -11,7 +11,7 @@ import { connect, createServer } from 'node:tls'
 import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { recordingLogger } from '../webhook.test-support.ts'
-import { OwnCertificate, type ServingCertificate } from './index.ts'
+import { OwnCertificate, type ServingCertificate, type SharedRoots, type StoredRoot } from './index.ts'
 
 const HOUR = 3_600_000
 const LIFE = 24 * HOUR
@@ -195,5 +195,105 @@ describe('the replacement of its root', () => {
     const leaf = new X509Certificate(after.certificate)
     assert.ok(leaf.checkIssued(new X509Certificate(young)))
     assert.ok(leaf.verify(new X509Certificate(young).publicKey))
+  })
+})
+
+/** Roots in memory, as an API server would keep them. */
+class MemoryRoots implements SharedRoots {
+  roots: readonly StoredRoot[] = []
+  version = 0
+  saves = 0
+
+  async load() {
+    return { roots: this.roots, version: this.version === 0 ? undefined : String(this.version) }
+  }
+
+  async save(roots: readonly StoredRoot[], version: string | undefined): Promise<boolean> {
+    if (version !== (this.version === 0 ? undefined : String(this.version))) return false
+    this.roots = roots
+    this.version++
+    this.saves++
+    return true
+  }
+}
+
+describe('replicas that share roots', () => {
+  async function replicas(clock: FakeClock, count = 2) {
+    const shared = new MemoryRoots()
+    const { log, lines } = recordingLogger()
+    const options = { dnsNames: ['webhook.test.svc'], lifetimeMs: LIFE, shared, clock, log }
+    const sources = await Promise.all(Array.from({ length: count }, () => OwnCertificate.create(options)))
+    closers.push(() => sources.map(source => source.close()))
+    return { shared, sources, lines }
+  }
+
+  it('start together with one root, and each with a key of its own', async () => {
+    const { shared, sources } = await replicas(new FakeClock(Date.now()), 5)
+    const served = sources.map(source => source.current())
+    assert.equal(shared.saves, 1)
+    assert.equal(new Set(served.map(({ caBundle }) => caBundle)).size, 1)
+    assert.equal(new Set(served.map(({ serialNumber }) => serialNumber)).size, 5)
+    for (const serving of served) assert.equal(await accepts(serving, served[0]?.caBundle ?? ''), true)
+  })
+
+  it('never serve what the roots of any of them do not vouch for, through three generations', async () => {
+    const clock = new FakeClock(Math.floor(Date.now() / 1_000) * 1_000)
+    const { shared, sources } = await replicas(clock)
+    const generations = new Set<string>()
+    for (let step = 0; step < 50 * 4; step++) {
+      await clock.advance(6 * HOUR)
+      await Promise.all(sources.map(source => source.refresh()))
+      for (const source of sources) {
+        const leaf = new X509Certificate(source.current().certificate)
+        assert.ok(leaf.validToDate.getTime() > clock.now())
+        for (const { current } of sources.map(other => ({ current: other.current() }))) {
+          const roots = rootsOf(current)
+          for (const root of roots) generations.add(root)
+          assert.ok(roots.length <= 2)
+          assert.ok(roots.some(root => leaf.verify(new X509Certificate(root).publicKey)))
+        }
+      }
+    }
+    assert.equal(generations.size, 3)
+    // One to begin with; then for each successor its making, and the end of the one before it.
+    assert.equal(shared.saves, 5)
+  })
+
+  it('find the root that another one made within ten minutes', async () => {
+    const clock = new FakeClock(Math.floor(Date.now() / 1_000) * 1_000)
+    const { shared, sources } = await replicas(clock, 1)
+    const [source] = sources
+    const { shared: others } = await replicas(new FakeClock(clock.now()), 1)
+    shared.roots = [...shared.roots, ...others.roots]
+    await clock.advance(600_000)
+    await eventually(() => rootsOf(source?.current() as ServingCertificate).length === 2, 'the other root')
+  })
+
+  it('put the roots back when somebody removes them', async () => {
+    const clock = new FakeClock(Date.now())
+    const { shared, sources } = await replicas(clock)
+    const before = sources[0]?.current().caBundle
+    shared.roots = []
+    shared.version = 0
+    await Promise.all(sources.map(source => source.refresh()))
+    assert.equal(shared.roots.length, 1)
+    assert.deepEqual(
+      sources.map(source => source.current().caBundle),
+      [before, before]
+    )
+  })
+
+  it('keep what they serve while the roots cannot be read', async () => {
+    const clock = new FakeClock(Date.now())
+    const { shared, sources, lines } = await replicas(clock, 1)
+    const before = sources[0]?.current()
+    const load = shared.load.bind(shared)
+    shared.load = () => Promise.reject(new Error('away'))
+    await clock.advance(600_000)
+    await eventually(() => lines.some(({ level }) => level === 'error'), 'the failure')
+    assert.equal(sources[0]?.current(), before)
+    shared.load = load
+    await clock.advance(60_000)
+    await assert.doesNotReject(sources[0]?.refresh() ?? Promise.reject())
   })
 })

@@ -76,7 +76,7 @@ function refusal(namespaces) {
     'Stop injecting and replace these pods. Where pods carry the label themselves, take it out of their templates; pods',
     'that no controller replaces have to be deleted:',
     ...commands,
-    'Then run helm uninstall again.'
+    'Then run helm uninstall again. To keep Countersign instead, run helm rollback with the revision that helm history shows.'
   ].join('\n')
 }
 

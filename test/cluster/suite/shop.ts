@@ -82,3 +82,34 @@ export async function callFrom(
     result.status === 200 ? (JSON.parse(result.body) as { clientCertificate: string | null }).clientCertificate : null
   return { status: result.status, clientCertificate }
 }
+
+export interface LoadResult {
+  readonly answered: number
+  readonly failures: readonly string[]
+}
+
+/** Calls a URL one after the other over kept-alive connections, from inside a pod, for so long. Nothing is retried. */
+export async function loadFrom(
+  cluster: Cluster,
+  namespace: string,
+  app: string,
+  url: string,
+  seconds: number
+): Promise<LoadResult> {
+  const script = `(async () => {
+    const failures = []
+    let answered = 0
+    for (const end = Date.now() + ${seconds * 1_000}; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 10)))
+      await fetch(${JSON.stringify(url)})
+        .then(async answer => {
+          const body = await answer.text()
+          if (answer.status === 200) answered++
+          else failures.push(answer.status + ' ' + body.slice(0, 200))
+        })
+        .catch(error => failures.push(String(error.cause ?? error)))
+    console.log(JSON.stringify({ answered, failures }))
+  })()`
+  return JSON.parse(
+    await cluster.kubectl(['exec', '-n', namespace, `deployment/${app}`, '-c', app, '--', 'node', '-e', script])
+  ) as LoadResult
+}

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { applyExample, callFrom, deleteExample, type PodSeen, podsOf, readyPod } from './shop.ts'
+import { applyExample, callFrom, deleteExample, loadFrom, type PodSeen, podsOf, readyPod } from './shop.ts'
 
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
 
@@ -32,6 +32,7 @@ describe('Countersign on a cluster', { timeout: 900_000 }, () => {
     await applyExample(cluster, 'shop/storefront.yaml', onNode('node0'))
     await applyExample(cluster, 'shop/orders.yaml', onNode('node1'))
     await applyExample(cluster, 'shop/guest.yaml', yaml => yaml.replaceAll('namespace: shop', 'namespace: plain'))
+    await applyExample(cluster, 'shop/guest.yaml')
     storefront = await readyPod(cluster, 'shop', 'storefront')
     orders = await readyPod(cluster, 'shop', 'orders')
     await readyPod(cluster, 'plain', 'guest')
@@ -65,10 +66,12 @@ describe('Countersign on a cluster', { timeout: 900_000 }, () => {
   })
 
   it('serves the SPIFFE ID of each pod’s own account', async () => {
-    for (const [pod, account] of [
-      [storefront, 'storefront'],
-      [orders, 'orders']
-    ] as const) {
+    const guest = await readyPod(cluster, 'shop', 'guest')
+    const servers = [
+      { pod: orders, account: 'orders' },
+      { pod: guest, account: 'guest' }
+    ]
+    for (const { pod, account } of servers) {
       const script = `openssl s_client -connect ${pod.status.podIP}:8080 -tls1_3 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`
       const { stdout } = await cluster.node(pod.spec.nodeName).run(['bash', '-c', script])
       assert.match(stdout, new RegExp(`URI:spiffe://cluster.local/ns/shop/sa/${account}\\s*$`), account)
@@ -107,6 +110,48 @@ describe('Countersign on a cluster', { timeout: 900_000 }, () => {
     await deleteExample(cluster, 'policies/peer-authentication-strict.yaml')
   })
 
+  it('loses no request while every agent is replaced, and starts pods again afterwards', async () => {
+    const load = loadFrom(cluster, 'shop', 'storefront', 'http://orders.shop/', 25)
+    await cluster.kubectl(['rollout', 'restart', '-n', 'countersign-system', 'daemonset/countersign-agent'])
+    await cluster.kubectl([
+      'rollout',
+      'status',
+      '-n',
+      'countersign-system',
+      'daemonset/countersign-agent',
+      '--timeout=120s'
+    ])
+    const { answered, failures } = await load
+    assert.deepEqual(failures, [])
+    assert.ok(answered > 100, `only ${answered} requests were answered`)
+    await cluster.kubectl(['delete', 'pod', '-n', 'shop', '-l', 'app=guest', '--wait=true'])
+    await readyPod(cluster, 'shop', 'guest')
+  })
+
+  it('loses no request while both authorities are replaced', async () => {
+    const load = loadFrom(cluster, 'shop', 'storefront', 'http://orders.shop/', 15)
+    await cluster.kubectl([
+      'delete',
+      'pod',
+      '-n',
+      'countersign-system',
+      '-l',
+      'app.kubernetes.io/component=authority',
+      '--wait=true'
+    ])
+    await cluster.kubectl([
+      'rollout',
+      'status',
+      '-n',
+      'countersign-system',
+      'deployment/countersign-authority',
+      '--timeout=120s'
+    ])
+    const { answered, failures } = await load
+    assert.deepEqual(failures, [])
+    assert.ok(answered > 100, `only ${answered} requests were answered`)
+  })
+
   it('refuses a policy that is wrong, naming the field', async () => {
     const policy = {
       apiVersion: 'security.istio.io/v1',
@@ -127,10 +172,9 @@ describe('Countersign on a cluster', { timeout: 900_000 }, () => {
     const left = await cluster.kubectl(['get', kinds, '-o', 'name'])
     assert.doesNotMatch(left, /countersign/)
     for (const node of ['node0', 'node1']) {
-      const { stdout } = await cluster
-        .node(node)
-        .run(['bash', '-c', 'ls /var/lib/kubelet/plugins_registry /run/countersign/volumes 2>/dev/null'])
-      assert.doesNotMatch(stdout, /countersign|json/)
+      const folders = '/var/lib/kubelet/plugins_registry /run/countersign/volumes'
+      const { stdout } = await cluster.node(node).run(['bash', '-c', `find ${folders} -type f -o -type s 2>/dev/null`])
+      assert.equal(stdout, '', node)
     }
   })
 })
