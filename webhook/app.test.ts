@@ -148,7 +148,7 @@ describe('the API server', () => {
     const patch = JSON.parse(Buffer.from(response.patch, 'base64').toString())
     const after = jsonPatch.applyPatch(structuredClone(POD), patch, true).newDocument
     assert.equal(after.spec.initContainers[0].name, 'countersign-proxy')
-    assert.equal(after.spec.initContainers[0].image, 'docker.io/envoyproxy/envoy:distroless-v1.40.0')
+    assert.equal(after.spec.initContainers[0].image, 'envoyproxy/envoy:distroless-v1.40.0')
     assert.equal(after.spec.volumes[0].csi.driver, 'csi.countersign.dev')
     assert.deepEqual(after.spec.containers, POD.spec.containers)
   })

@@ -122,7 +122,7 @@ export const WEBHOOK_OPTIONS = defineOptions({
     group: 'Proxy',
     description: 'Image of the proxy: Envoy 1.40 as its entry point.',
     parser: image,
-    default: 'docker.io/envoyproxy/envoy:distroless-v1.40.0'
+    default: 'envoyproxy/envoy:distroless-v1.40.0'
   },
   proxyImagePullPolicy: {
     flag: 'proxy-image-pull-policy',

@@ -89,12 +89,12 @@ describe('the capture of pods', () => {
     descriptors = readdirSync('/proc/self/fd').length
   })
   afterEach(async () => {
-    await eventually(() => readdirSync('/proc/self/fd').length <= descriptors, 'every namespace is closed again')
     client.close()
     server.close()
     await listener.close()
     proc.remove()
     rmSync(base, { recursive: true })
+    await eventually(() => readdirSync('/proc/self/fd').length <= descriptors, 'every namespace is closed again')
   })
 
   const apply = (podUid: string = POD, fields: MessageInitShape<typeof ApplyRequestSchema> = {}): Promise<unknown> =>
