@@ -137,6 +137,8 @@ export class VolumeSockets {
   }
 
   #retryLater(): void {
+    // Closed while this pass was under way.
+    if (this.#closed) return
     if (this.#failing.size === 0) {
       this.#retryMs = FIRST_RETRY_MS
       return

@@ -185,8 +185,12 @@ describe('the distribution of mesh state', () => {
   it('sends what is trusted before what is there', async () => {
     await start(['agent:node-a'])
     agentOf('agent:node-a', SCHEMAS.map(schema => resourceType(schema)).reverse())
-    await eventually(() => assert.equal(observer.matching('opened').length, 1))
-    sourceOf('node-a').set(Object.fromEntries(SCHEMAS.map(schema => [typeUrlOf(schema), []]).reverse()))
+    sourceOf('node-a').set(Object.fromEntries(SCHEMAS.map(schema => [typeUrlOf(schema), []])))
+    // Answered in the order in which it asks; from then on it is subscribed to all of them.
+    await eventually(() => assert.equal(observer.matching('accepted').length, 4))
+    observer.lines.length = 0
+    const one = SCHEMAS.map(schema => [typeUrlOf(schema), [createResource(schema, 'one', {})]] as const)
+    sourceOf('node-a').set(Object.fromEntries(one.reverse()))
     await eventually(() => assert.equal(observer.matching('sent').length, 4))
     const order = ['Mesh', 'Workload', 'Service', 'Endpoints'].map(type => `sent node-a ${type}`)
     assert.deepEqual(observer.matching('sent'), order)

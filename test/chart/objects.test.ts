@@ -129,7 +129,7 @@ describe('privileges', () => {
       const pod = podOf(manifest)
       const uses = pod['volumes']?.some((volume: Manifest) => volume['hostPath'] !== undefined) ?? false
       const isAgent = manifest['metadata'].name === 'countersign-agent'
-      assert.deepEqual([uses, pod['hostPID'] ?? false], [isAgent, isAgent])
+      assert.deepEqual([uses, pod['hostPID'] ?? false], [isAgent, false])
       assert.deepEqual([pod['hostNetwork'], pod['hostIPC']], [undefined, undefined])
     }
     assert.deepEqual(
@@ -138,7 +138,8 @@ describe('privileges', () => {
         '/run/countersign',
         '/var/lib/kubelet/pods',
         '/var/lib/kubelet/plugins/csi.countersign.dev',
-        '/var/lib/kubelet/plugins_registry'
+        '/var/lib/kubelet/plugins_registry',
+        '/proc'
       ]
     )
   })
@@ -146,7 +147,7 @@ describe('privileges', () => {
   it('of the registration and the socket of the kubelet are those of node, tokens and trust those of agent', () => {
     const mounts = (name: string): string[] =>
       containerOf(agent, name)['volumeMounts'].map((mount: Manifest) => mount['name'])
-    assert.deepEqual(mounts('node'), ['state', 'pods', 'plugin', 'registration'])
+    assert.deepEqual(mounts('node'), ['state', 'proc', 'pods', 'plugin', 'registration'])
     assert.deepEqual(mounts('agent'), ['state', 'pods', 'token', 'bundle'])
   })
 
