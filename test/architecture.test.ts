@@ -7,7 +7,7 @@ import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 
 const root = join(import.meta.dirname, '..')
-const PROGRAMS = ['webhook', 'authority', 'agent', 'cli'] as const
+const PROGRAMS = ['webhook', 'authority', 'agent', 'node', 'cli'] as const
 
 /** Room to the rooms of the same program that it may import. Every room may import shared/, main and app may import all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +33,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'agent/discovery': [],
   'agent/proxy': ['agent/workload'],
   'agent/metrics': [],
+  'node/csi': ['node/serving'],
+  'node/registration': ['node/serving'],
+  'node/capture': ['node/serving'],
+  'node/serving': [],
   'agent/serving': ['agent/authority', 'agent/proxy', 'agent/volume', 'agent/workload']
 }
 
@@ -104,7 +108,7 @@ const imports: Import[] = files.flatMap(file => {
   }))
 })
 
-const isLocal = (target: string): boolean => /^(shared|webhook|authority|agent|cli|test|tools)\//.test(target)
+const isLocal = (target: string): boolean => /^(shared|webhook|authority|agent|node|cli|test|tools)\//.test(target)
 const roomOf = (path: string): string => path.split('/').slice(0, 2).join('/')
 const isWiring = (file: string): boolean =>
   /^\w+\/(main|app|options|settings)\.ts$/.test(file) || file.startsWith('cli/')
