@@ -97,11 +97,10 @@ export class CertificateFolder implements ServingCertificateSource {
 
 async function readFolder(folder: string): Promise<ServingCertificate> {
   try {
-    const [certificate, key, caBundle] = await Promise.all([
-      readFile(join(folder, 'tls.crt'), 'utf8'),
-      readFile(join(folder, 'tls.key'), 'utf8'),
-      readFile(join(folder, 'ca.crt'), 'utf8').catch(ignoreAbsence)
-    ])
+    // One after the other: of several that are missing always the same is named, so it is complained of once.
+    const certificate = await readFile(join(folder, 'tls.crt'), 'utf8')
+    const key = await readFile(join(folder, 'tls.key'), 'utf8')
+    const caBundle = await readFile(join(folder, 'ca.crt'), 'utf8').catch(ignoreAbsence)
     // The judge is who will use them. It would pass over an empty key, which the comparison does not.
     createSecureContext({ cert: certificate, key })
     const leaf = new X509Certificate(certificate)
