@@ -85,6 +85,7 @@ export class LocalMesh {
 
   /** Makes the folders and the agent's own pod, then starts the three programs. */
   async start(): Promise<void> {
+    await this.#refuseUsedAddresses()
     for (const name of ['manifests', 'jwks', 'bundle', 'agent-token', 'webhook', 'authority', 'pods'])
       await mkdir(join(this.#options.folder, name), { recursive: true, mode: 0o700 })
     await mkdir(join(this.layout.state, 'volumes'), { recursive: true, mode: 0o700 })
@@ -224,6 +225,19 @@ export class LocalMesh {
     await Promise.all(pods.flatMap(pod => pod.applications.map(application => application.stop())))
     await Promise.all(pods.map(pod => pod.proxy?.stop()))
     await Promise.all([...this.#programs.values()].map(program => program.stop()))
+  }
+
+  /** Programs of another mesh would answer in place of ours, and be taken for them. */
+  async #refuseUsedAddresses(): Promise<void> {
+    for (const program of ['authority', 'webhook', 'agent'] as const) {
+      const { health } = this.address(program)
+      const answered = await call({ url: `http://${health}/livez`, timeoutMs: 1_000 }).then(
+        () => true,
+        () => false
+      )
+      if (answered)
+        throw new Error(`${health} is in use: another mesh runs on this machine, perhaps another demo; end that first`)
+    }
   }
 
   async #admit(pod: LocalPod) {
