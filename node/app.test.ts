@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -18,23 +17,9 @@ import {
   RegistrationStatusSchema
 } from '../shared/proto/gen/staging/src/k8s.io/kubelet/pkg/apis/pluginregistration/v1/api_pb.js'
 import { readVolumeRecord, writeVolumeRecord } from '../shared/volume/index.ts'
+import { eventually } from '../test/eventually.ts'
+import { freePort } from '../test/free-port.ts'
 import { POD, TestKubelet, TOKEN, volumeIdOf } from './csi/kubelet.test-support.ts'
-
-async function eventually(condition: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what()}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 describe('the program of the privileged container', () => {
   let base = ''
@@ -89,7 +74,7 @@ describe('the program of the privileged container', () => {
     // As the kubelet makes the folder of a hostPath.
     chmodSync(path('state'), 0o755)
     kubelet = new TestKubelet(path('kubelet'))
-    port = await freePort()
+    port = await freePort('127.0.0.1')
   })
   afterEach(async () => {
     await end('SIGKILL')

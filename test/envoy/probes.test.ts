@@ -17,9 +17,9 @@ import {
   spkiOf,
   toPem
 } from '../../shared/x509/index.ts'
+import { freePort } from '../free-port.ts'
 import { type Call, type CallOptions, call, open } from './calls.ts'
 import { type ExplicitPod, startExplicitPod } from './explicit-pod.ts'
-import { freePort } from './free-port.ts'
 import { eventually } from './index.ts'
 
 const POD = '127.83.9.1'

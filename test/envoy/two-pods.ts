@@ -10,6 +10,7 @@ import {
 import type { MeshState, PodState } from '../../agent/proxy/index.ts'
 import { type Endpoints, MutualTlsMode, Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'
+import { freePort } from '../free-port.ts'
 import {
   type Application,
   startHttp2Application,
@@ -18,7 +19,6 @@ import {
   startTlsApplication
 } from './applications.ts'
 import { type ExplicitPod, startExplicitPod } from './explicit-pod.ts'
-import { freePort } from './free-port.ts'
 
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
 const { HTTP, HTTP2, TCP, TLS } = Protocol
@@ -87,7 +87,7 @@ export async function startTwoPods(network: string): Promise<TwoPods> {
   const [serverAddress, serverApplication] = [`${network}.1`, `${network}.101`]
   const [clientAddress, clientApplication] = [`${network}.2`, `${network}.102`]
   const ports = new Map<Offer, number>()
-  for (const offer of OFFER_NAMES) ports.set(offer, await freePort(serverAddress))
+  for (const offer of OFFER_NAMES) ports.set(offer, await freePort(serverAddress, serverApplication))
   const port = (offer: Offer): number => ports.get(offer) ?? 0
 
   const root = await newRoot()
