@@ -5,6 +5,8 @@ export interface Benchmark {
   readonly measured: string
   /** What it is measured beside. */
   readonly peer: string
+  /** It takes minutes, root and a cluster of its own; it runs when it is named, and not with all the others. */
+  readonly needsCluster?: boolean
   /** @param atEnd - takes what must be closed, also when the benchmark fails or is interrupted; the last one first */
   run(atEnd: AtEnd): Promise<Figures>
 }

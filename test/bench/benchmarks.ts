@@ -2,7 +2,8 @@ import type { Benchmark } from './benchmark.ts'
 import { firstCertificate } from './first-certificate.ts'
 import { issuance } from './issuance.ts'
 import { memory } from './memory.ts'
+import { podReady } from './pod-ready.ts'
 import { webhook } from './webhook.ts'
 
 /** All of them, in the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [issuance, webhook, firstCertificate, memory]
+export const BENCHMARKS: readonly Benchmark[] = [issuance, webhook, firstCertificate, memory, podReady]

@@ -56,6 +56,11 @@ export class Cluster {
     return this.#kubectl.outcome(args, options)
   }
 
+  /** How kubectl is started, for who wants it to stay. */
+  kubectlInvocation(args: readonly string[]): ReturnType<Kubectl['invocation']> {
+    return this.#kubectl.invocation(args)
+  }
+
   /** Creates or changes objects. */
   async apply(...objects: readonly object[]): Promise<void> {
     const list = { apiVersion: 'v1', kind: 'List', items: objects }

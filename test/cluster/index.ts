@@ -6,6 +6,7 @@
 // Never: leads out of this machine; touches what it did not make; leaves anything behind once it is down.
 
 export { Cluster, type ClusterDescription, openCluster } from './cluster.ts'
+export { NoClusterError } from './cluster-error.ts'
 export type { ClusterNode, NodeProgram } from './cluster-node.ts'
 export type { ControlProgram } from './control-plane.ts'
 export { installChart } from './install-chart.ts'
