@@ -9,7 +9,7 @@ import { CaptureGate, NodeCapture } from './capture/index.ts'
 import { addDiscoveryServices } from './discovery/index.ts'
 import { AgentMetrics } from './metrics/index.ts'
 import type { AgentOptions } from './options.ts'
-import { PodSnapshots, podBootstrap } from './serving/index.ts'
+import { PodSnapshots } from './serving/index.ts'
 import { StateFolder } from './state/index.ts'
 import { VolumeSet, VolumeSockets } from './volume/index.ts'
 import { WorkloadIdentities } from './workload/index.ts'
@@ -74,7 +74,6 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const sockets = new VolumeSockets({
     volumes,
     handler: server,
-    bootstrap: volume => podBootstrap(volume, options.interception),
     clock,
     log
   })

@@ -24,10 +24,6 @@ export function anyPortOf(address: string): SocketAddress {
   return create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: 0 } })
 }
 
-export function pipeAddress(path: string): Address {
-  return create(AddressSchema, { address: { case: 'pipe', value: { path } } })
-}
-
 /** The range that holds one address. */
 export function hostRange(address: string): CidrRange {
   return create(CidrRangeSchema, { addressPrefix: address, prefixLen: familyOf(address) === 'ipv4' ? 32 : 128 })

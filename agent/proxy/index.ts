@@ -1,12 +1,11 @@
 // The proxy's configuration: mesh state, a pod and its certificate become Envoy resources.
 //
 // In: messages of countersign.mesh.v1, a pod's SVID, how its traffic is intercepted. Out: a Snapshot for that pod's
-// socket, and the bootstrap file its Envoy starts from.
+// socket.
 // Never: touches a socket, a file or a clock; decides who is trusted; encodes twice what it has encoded. Inputs are
 // immutable: what changes is replaced, and identity of objects is what tells.
 // Source: Envoy 1.40, API v3 (docs/root/api-v3); X509-SVID (SPIFFE), section 5, by Envoy's SPIFFE validator.
 
-export { type BootstrapOptions, createBootstrap } from './bootstrap.ts'
 export type { Interception } from './interception.ts'
 export type { MeshState } from './mesh-state.ts'
 export type { PodState } from './pod-resources.ts'

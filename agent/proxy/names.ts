@@ -1,3 +1,5 @@
+import { BOOTSTRAP_CLUSTERS } from '../../shared/bootstrap/index.ts'
+
 /** Ports that the proxy itself listens on; no workload port of the same number is ever served. */
 export const PORTS = {
   outbound: 15001,
@@ -25,9 +27,7 @@ export const NAMES = {
   },
   listener: { outbound: 'outbound', inbound: 'inbound', readiness: 'readiness', metrics: 'metrics', probes: 'probes' },
   cluster: {
-    /** The agent and the admin interface: the only two that a bootstrap file holds. */
-    agent: 'agent',
-    admin: 'admin',
+    ...BOOTSTRAP_CLUSTERS,
     /** To wherever the connection was going, as it is. */
     passthrough: 'passthrough',
     /** To the application that the connection was going to, with the source address that capture lets through. */

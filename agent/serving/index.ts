@@ -5,5 +5,4 @@
 // Never: gives listeners to a pod whose certificate is not there or whose traffic is not captured yet; takes back what
 // a running proxy was given because something is missing at present.
 
-export { podBootstrap } from './pod-bootstrap.ts'
 export { PodSnapshots, type PodSnapshotsOptions } from './pod-snapshots.ts'

@@ -15,7 +15,7 @@ import { TYPE } from '../../shared/xds/index.ts'
 import type { MeshState } from '../authority/index.ts'
 import type { Volume } from '../volume/index.ts'
 import type { Svid } from '../workload/index.ts'
-import { PodSnapshots, podBootstrap } from './index.ts'
+import { PodSnapshots } from './index.ts'
 
 const UID = 'b1946ac9-0000-4000-8000-000000000001'
 const NOW = Date.UTC(2026, 0, 1)
@@ -217,18 +217,5 @@ describe('explicit interception', () => {
     world.set({ volumes: new Map([[UID, own]]), svid: await newSvid(), state: known() })
     assert.deepEqual(world.types, [TYPE.secret])
     assert.ok(world.lines.some(line => line.includes("pod's own")))
-  })
-})
-
-describe('podBootstrap', () => {
-  it('names the socket as the proxy sees it', () => {
-    assert.ok(podBootstrap(volume, 'redirect').includes('"/run/countersign/agent.sock"'))
-    assert.ok(podBootstrap(volume, 'explicit').includes('"/tmp/pods/orders-1/agent.sock"'))
-  })
-
-  it('refuses a socket that Envoy could not open', () => {
-    assert.throws(() => podBootstrap({ ...volume, targetPath: `/${'x'.repeat(107)}` }, 'explicit'), {
-      code: 'ERR_ADDRESS_UNUSABLE'
-    })
   })
 })

@@ -80,7 +80,6 @@ describe('the sockets of volumes', () => {
           for (const connection of accepted.filter(one => one.peer === peer)) connection.socket.destroy()
         }
       },
-      bootstrap: ({ pod }) => JSON.stringify({ node: { id: pod.uid } }),
       clock,
       log: createLogger('test', 'info', destination)
     })
@@ -116,16 +115,13 @@ describe('the sockets of volumes', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('are all there when the start is done, each with its bootstrap file', async () => {
+  it('are all there when the start is done', async () => {
     volumes.set(publish('uid-1'), publish('uid-2'))
     await open()
     for (const uid of ['uid-1', 'uid-2']) {
       assert.ok(Buffer.byteLength(socketOf(uid)) > 107)
       assert.ok(lstatSync(socketOf(uid)).isSocket())
       assert.equal(statSync(socketOf(uid)).mode & 0o777, 0o666)
-      const bootstrap = join(targetOf(uid), 'envoy.json')
-      assert.deepEqual(JSON.parse(readFileSync(bootstrap, 'utf8')), { node: { id: uid } })
-      assert.equal(statSync(bootstrap).mode & 0o777, 0o644)
     }
   })
 
@@ -190,7 +186,6 @@ describe('the sockets of volumes', () => {
     await until(() => existsSync(socketOf('uid-1')), 'the socket')
     await until(() => lines.filter(line => line.includes('volume is served')).length === 2, 'the listener')
     await dial('uid-1')
-    assert.ok(existsSync(join(targetOf('uid-1'), 'envoy.json')))
   })
 
   it('move when the volume does', async () => {
@@ -207,7 +202,7 @@ describe('the sockets of volumes', () => {
     await open()
     assert.ok(existsSync(socketOf('uid-2')))
     assert.equal(errors()[0]?.code, 'ERR_ADDRESS_UNUSABLE')
-    assert.match(errors()[0]?.message ?? '', /^cannot write .*envoy\.json: ENOENT$/)
+    assert.match(errors()[0]?.message ?? '', /^cannot listen on the socket .*agent\.sock: ENOENT/)
     for (let round = 0; round < 5; round++) await clock.advance(30_000)
     publish('uid-1')
     const deadline = Date.now() + 20_000

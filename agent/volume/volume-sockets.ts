@@ -1,20 +1,16 @@
 import { lstatSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { AGENT_SOCKET } from '../../shared/bootstrap/index.ts'
 import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
-import { writeFileAtomically } from '../../shared/files/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import { listenUnix, type UnixListener } from '../../shared/rpc/index.ts'
 import type { Volume } from './volume.ts'
 
-const SOCKET = 'agent.sock'
-const BOOTSTRAP = 'envoy.json'
-
 // The proxy is user 1337 of its pod, the agent another user: what protects the socket is the folder it lies in, which
 // only that pod's volume leads to.
 const SOCKET_MODE = 0o666
-const BOOTSTRAP_MODE = 0o644
 
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
@@ -30,8 +26,6 @@ interface SocketHandler {
 export interface VolumeSocketsOptions {
   readonly volumes: { current(): ReadonlyMap<string, Volume>; subscribe(listener: () => void): () => void }
   readonly handler: SocketHandler
-  /** Content of a volume's envoy.json. */
-  readonly bootstrap: (volume: Volume) => string
   readonly clock: Clock
   readonly log: Logger
 }
@@ -42,7 +36,7 @@ interface Served {
 }
 
 /**
- * A socket and a bootstrap file in every volume's folder, and none where the volume is gone. What cannot be listened
+ * A socket in every volume's folder, and none where the volume is gone. What cannot be listened
  * on is logged and tried again, with growing pauses, for as long as its volume exists.
  */
 export class VolumeSockets {
@@ -109,9 +103,7 @@ export class VolumeSockets {
 
   async #serve(uid: string, volume: Volume): Promise<void> {
     try {
-      // The file first: a proxy that finds the socket must find out how to use it.
-      writeBootstrap(join(volume.targetPath, BOOTSTRAP), this.#options.bootstrap(volume))
-      const listener = await listenUnix(join(volume.targetPath, SOCKET), {
+      const listener = await listenUnix(join(volume.targetPath, AGENT_SOCKET), {
         mode: SOCKET_MODE,
         onConnection: connection => this.#options.handler.accept(connection, peerOf(uid))
       })
@@ -152,19 +144,9 @@ export class VolumeSockets {
 function isStale(served: Served, wanted: Volume | undefined): boolean {
   if (wanted === undefined || wanted.targetPath !== served.volume.targetPath) return true
   try {
-    return !lstatSync(join(wanted.targetPath, SOCKET)).isSocket()
+    return !lstatSync(join(wanted.targetPath, AGENT_SOCKET)).isSocket()
   } catch {
     return true
-  }
-}
-
-function writeBootstrap(path: string, content: string): void {
-  try {
-    writeFileAtomically(path, content, BOOTSTRAP_MODE)
-  } catch (thrown) {
-    // The error itself names a file with a random name: it would be another reason each time.
-    const why = (thrown as NodeJS.ErrnoException).code ?? 'failed'
-    throw new CountersignError('ERR_ADDRESS_UNUSABLE', `cannot write ${path}: ${why}`, { cause: thrown })
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { AGENT_SOCKET, BOOTSTRAP_FILE, createBootstrap } from '../../shared/bootstrap/index.ts'
 import { writeFileAtomically } from '../../shared/files/index.ts'
 import { writeVolumeRecord } from '../../shared/volume/index.ts'
 import { admit } from './admission.ts'
@@ -161,15 +162,24 @@ export class LocalMesh {
     return running
   }
 
-  /** What NodePublishVolume leaves behind for the agent. */
+  /** What NodePublishVolume leaves behind for the proxy and the agent. */
   async publishVolume(pod: LocalPod): Promise<void> {
     const attributes =
       pod.manifest.spec?.volumes?.find(volume => volume.name === 'countersign')?.csi?.volumeAttributes ?? {}
-    await mkdir(this.volumeFolder(pod), { recursive: true })
+    const folder = this.volumeFolder(pod)
+    await mkdir(folder, { recursive: true })
+    // Pods are processes of this machine, so each proxy sees its volume, and needs an admin socket, of its own.
+    const bootstrap = createBootstrap({
+      nodeId: pod.uid,
+      nodeCluster: `${pod.namespace}/${pod.name}`,
+      socketPath: join(folder, AGENT_SOCKET),
+      adminSocket: join(folder, 'admin.sock')
+    })
+    await writeFile(join(folder, BOOTSTRAP_FILE), JSON.stringify(bootstrap, null, 2))
     await writeVolumeRecord(join(this.layout.state, 'volumes'), {
       version: 1,
       volumeId: `csi-${pod.uid}`,
-      targetPath: this.volumeFolder(pod),
+      targetPath: folder,
       pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid, serviceAccount: pod.serviceAccount },
       token: await this.token(pod),
       attributes
@@ -183,8 +193,6 @@ export class LocalMesh {
   async startProxy(running: RunningPod): Promise<void> {
     const container = proxyContainer(running.pod)
     if (container === undefined) throw new Error(`pod ${running.pod.name} has no container ${PROXY}`)
-    const bootstrap = join(this.volumeFolder(running.pod), 'envoy.json')
-    await until(`the bootstrap of ${running.pod.name}`, () => readFile(bootstrap).then(() => true))
     const spec = proxyProcess(running.pod, container, this.#options.envoy, this.volumeFolder(running.pod))
     running.proxy = await LocalProcess.start(this.#withEnvironment(spec))
   }

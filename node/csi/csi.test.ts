@@ -4,7 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  rmdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { type ServiceError, status } from '@grpc/grpc-js'
+import { podBootstrap } from '../../shared/bootstrap/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import {
   GetPluginCapabilitiesRequestSchema,
@@ -111,12 +112,16 @@ describe('the CSI driver', () => {
   })
 
   describe('publishing a volume', () => {
-    it('makes the folder and the record, and nothing else', async () => {
+    it('makes the folder with the file that the proxy starts from, and the record, and nothing else', async () => {
       assert.deepEqual(await publish({ attributes: { 'countersign.dev/x': 'tenant-text' } }), {
         code: 'OK',
         details: ''
       })
-      assert.deepEqual(readdirSync(kubelet.targetPath()), [])
+      assert.deepEqual(readdirSync(kubelet.targetPath()), ['envoy.json'])
+      const bootstrap = join(kubelet.targetPath(), 'envoy.json')
+      assert.equal(readFileSync(bootstrap, 'utf8'), podBootstrap(POD))
+      // The proxy is another user.
+      assert.equal(statSync(bootstrap).mode & 0o777, 0o644)
       assert.deepEqual(record(), {
         version: 1,
         volumeId: VOLUME,
@@ -129,13 +134,15 @@ describe('the CSI driver', () => {
       assert.match(lines.join(''), /volume published/)
     })
 
-    it('does the same a second time, and writes nothing then', async () => {
+    it('does the same a second time: the record stays, a damaged file of the proxy is mended', async () => {
       await publish()
       writeFileSync(join(kubelet.targetPath(), 'agent.sock'), '')
+      writeFileSync(join(kubelet.targetPath(), 'envoy.json'), '{')
       const { ino } = statSync(join(records, `${VOLUME}.json`))
       assert.equal((await publish()).code, 'OK')
       assert.equal(statSync(join(records, `${VOLUME}.json`)).ino, ino)
-      assert.deepEqual(readdirSync(kubelet.targetPath()), ['agent.sock'])
+      assert.deepEqual(readdirSync(kubelet.targetPath()).sort(), ['agent.sock', 'envoy.json'])
+      assert.equal(readFileSync(join(kubelet.targetPath(), 'envoy.json'), 'utf8'), podBootstrap(POD))
     })
 
     it('does the same when many calls for it come at once', async () => {
@@ -242,7 +249,7 @@ describe('the CSI driver', () => {
     })
 
     it('is never final while a record is there, though the folder was lost', async () => {
-      rmdirSync(kubelet.targetPath())
+      rmSync(kubelet.targetPath(), { recursive: true })
       const readonly = { change: (request: object) => void Object.assign(request, { readonly: false }) }
       assert.equal((await publish(readonly)).code, 'UNAVAILABLE')
       assert.equal((await publish()).code, 'OK')
@@ -305,7 +312,7 @@ describe('the CSI driver', () => {
     it('has removed the record when the folder cannot be removed, and is tried again', async () => {
       await publish()
       const parent = dirname(kubelet.targetPath())
-      rmdirSync(kubelet.targetPath())
+      rmSync(kubelet.targetPath(), { recursive: true })
       const elsewhere = join(base, 'elsewhere')
       mkdirSync(elsewhere)
       rmSync(parent, { recursive: true })

@@ -1,3 +1,4 @@
+import { BOOTSTRAP_FILE, BOOTSTRAP_MODE, podBootstrap } from '../../shared/bootstrap/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import {
@@ -9,7 +10,7 @@ import {
 } from '../../shared/volume/index.ts'
 import type { RequestedVolume } from './publish-request.ts'
 import { parseTargetPath, targetPathForm } from './target-path.ts'
-import { makeVolumeFolder, removeVolumeFolder, volumeFolderExists } from './volume-folder.ts'
+import { makeVolumeFolder, removeVolumeFolder, volumeFolderExists, writeIntoVolumeFolder } from './volume-folder.ts'
 
 export interface PublishedVolumesOptions {
   /** The kubelet's folder of pods. */
@@ -20,7 +21,8 @@ export interface PublishedVolumesOptions {
 }
 
 /**
- * The volumes of this node, as they are on disk: a folder where the kubelet wants it, and a record for the agent.
+ * The volumes of this node, as they are on disk: a folder where the kubelet wants it, with the file that the pod's
+ * proxy starts from, and a record for the agent.
  * There is no other state, so a restart forgets nothing and everything can be done twice.
  */
 export class PublishedVolumes {
@@ -44,7 +46,7 @@ export class PublishedVolumes {
   }
 
   /**
-   * Makes folder and record, or refreshes the record of a volume that is there.
+   * Makes folder, bootstrap file and record, or refreshes the files of a volume that is there.
    *
    * @throws CountersignError ERR_VOLUME_UNAVAILABLE when the file system refuses, or the volume is another pod's
    */
@@ -56,6 +58,10 @@ export class PublishedVolumes {
       if (existing !== undefined && !isSame(existing, volume))
         throw new Error(`it is at ${existing.targetPath}, of pod ${existing.pod.uid}: it never moves`)
       makeVolumeFolder(podsFolder, targetPath)
+      // Written here and not by the agent: a proxy that starts while the agent is away waits for it. Without its file it
+      // would end, and the kubelet start it again after ever longer pauses.
+      const bootstrap = { name: BOOTSTRAP_FILE, content: podBootstrap(pod), mode: BOOTSTRAP_MODE }
+      writeIntoVolumeFolder(podsFolder, targetPath, bootstrap)
       const changed = writeVolumeRecord(recordsFolder, {
         version: 1,
         volumeId,

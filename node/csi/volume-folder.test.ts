@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -14,7 +15,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { makeVolumeFolder, removeVolumeFolder, volumeFolderExists } from './volume-folder.ts'
+import { makeVolumeFolder, removeVolumeFolder, volumeFolderExists, writeIntoVolumeFolder } from './volume-folder.ts'
 
 describe('the folder of a volume', () => {
   let base = ''
@@ -49,6 +50,22 @@ describe('the folder of a volume', () => {
     make()
     assert.equal(statSync(target).ino, ino)
     assert.deepEqual(readdirSync(target), ['envoy.json'])
+  })
+
+  it('takes a file, in place of what was there under that name, and follows no link', () => {
+    const file = { name: 'envoy.json', content: 'new', mode: 0o644 }
+    assert.throws(() => writeIntoVolumeFolder(pods, target, file), { code: 'ENOENT' })
+    make()
+    const outside = join(base, 'outside')
+    writeFileSync(outside, 'untouched')
+    symlinkSync(outside, join(target, 'envoy.json'))
+    writeIntoVolumeFolder(pods, target, file)
+    assert.equal(readFileSync(join(target, 'envoy.json'), 'utf8'), 'new')
+    assert.equal(statSync(join(target, 'envoy.json')).mode & 0o777, 0o644)
+    assert.equal(readFileSync(outside, 'utf8'), 'untouched')
+    rmSync(target, { recursive: true })
+    symlinkSync(base, target)
+    assert.throws(() => writeIntoVolumeFolder(pods, target, file), { code: /ELOOP|ENOTDIR/ })
   })
 
   it('is not made where the kubelet made no folder above it', () => {

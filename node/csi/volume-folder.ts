@@ -12,6 +12,7 @@ import {
   unlinkSync
 } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { writeFileAtomically } from '../../shared/files/index.ts'
 
 // Anybody may look into it: the proxy is user 1337 of its pod. The folders above it keep the other users of the node
 // out, and only the agent puts anything in it.
@@ -39,6 +40,32 @@ export function makeVolumeFolder(podsFolder: string, path: string): void {
     if (found !== undefined) return
     mkdirSync(target)
     chmodSync(target, MODE)
+  } finally {
+    closeSync(parent)
+  }
+}
+
+/**
+ * Puts a file into the target folder of a volume, in place of the one that is there.
+ *
+ * @param path a target path, checked by `parseTargetPath`
+ * @param mode permissions of the file
+ * @throws Error when there is no such folder, or a link is on the way
+ */
+export function writeIntoVolumeFolder(
+  podsFolder: string,
+  path: string,
+  { name, content, mode }: { readonly name: string; readonly content: string; readonly mode: number }
+): void {
+  const parent = openParent(podsFolder, path)
+  if (parent === undefined) throw new Error(`there is no ${dirname(path)}`)
+  try {
+    const folder = openSync(within(parent, basename(path)), FOLDER)
+    try {
+      writeFileAtomically(within(folder, name), content, mode)
+    } finally {
+      closeSync(folder)
+    }
   } finally {
     closeSync(parent)
   }

@@ -2,8 +2,9 @@ import type { Benchmark } from './benchmark.ts'
 import { firstCertificate } from './first-certificate.ts'
 import { issuance } from './issuance.ts'
 import { memory } from './memory.ts'
+import { memoryOnCluster } from './memory-on-cluster.ts'
 import { podReady } from './pod-ready.ts'
 import { webhook } from './webhook.ts'
 
 /** All of them, in the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [issuance, webhook, firstCertificate, memory, podReady]
+export const BENCHMARKS: readonly Benchmark[] = [issuance, webhook, firstCertificate, memory, podReady, memoryOnCluster]

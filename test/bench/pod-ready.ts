@@ -1,5 +1,6 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node'
 import { until } from '../../cli/local/index.ts'
+import { applicationContainer } from './application-container.ts'
 import type { Benchmark, FigureRow } from './benchmark.ts'
 import { type Change, ClusterApi } from './cluster-api.ts'
 import { benchCluster, INJECTED, PLAIN } from './cluster-mesh.ts'
@@ -64,22 +65,7 @@ async function idleSidecar(api: ClusterApi): Promise<V1Container> {
   const proxy = (JSON.parse(judged) as V1Pod).spec?.initContainers?.find(({ name }) => name === PROXY)
   if (proxy?.startupProbe === undefined) throw new Error('the webhook injects no proxy with a startup probe')
   const { startupProbe } = proxy
-  return { ...container('idle', READY_PORT), restartPolicy: 'Always', startupProbe }
-}
-
-function container(name: string, port: number): V1Container {
-  return {
-    name,
-    image: 'countersign.dev/examples/echo:1',
-    env: [{ name: 'PORT', value: String(port) }],
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 10001,
-      allowPrivilegeEscalation: false,
-      capabilities: { drop: ['ALL'] },
-      seccompProfile: { type: 'RuntimeDefault' }
-    }
-  }
+  return { ...applicationContainer('idle', READY_PORT), restartPolicy: 'Always', startupProbe }
 }
 
 function podOf({ sidecar }: Kind, name = 'pod'): V1Pod {
@@ -90,7 +76,7 @@ function podOf({ sidecar }: Kind, name = 'pod'): V1Pod {
     spec: {
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 2,
-      containers: [container('application', 8080)],
+      containers: [applicationContainer('application', 8080)],
       ...(sidecar === undefined ? {} : { initContainers: [sidecar] })
     }
   }

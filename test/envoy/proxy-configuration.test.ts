@@ -11,7 +11,8 @@ import {
   newWorkload,
   spiffeId
 } from '../../agent/proxy/fixtures.test-support.ts'
-import { composeSnapshot, createBootstrap, type Interception } from '../../agent/proxy/index.ts'
+import { composeSnapshot, type Interception } from '../../agent/proxy/index.ts'
+import { createBootstrap } from '../../shared/bootstrap/index.ts'
 import type { Probe } from '../../shared/probes/index.ts'
 import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type BootstrapOptions, createBootstrap } from './bootstrap.ts'
+import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf'
+import { BootstrapSchema } from '../proto/gen/envoy/config/bootstrap/v3/bootstrap_pb.js'
+import { HttpProtocolOptionsSchema } from '../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { type BootstrapOptions, createBootstrap, podBootstrap } from './index.ts'
 
 const options: BootstrapOptions = {
   nodeId: 'uid',
@@ -19,6 +22,16 @@ const withKey = (key: string, value: unknown): Record<string, unknown>[] =>
   [...objectsIn(value)].filter(object => key in object)
 
 describe('the bootstrap file', () => {
+  it('holds no field that Envoy does not know', () => {
+    const registry = createRegistry(HttpProtocolOptionsSchema)
+    fromJson(BootstrapSchema, createBootstrap(options) as JsonValue, { registry })
+  })
+
+  it('of a pod names the socket where the pod sees it', () => {
+    const written = JSON.parse(podBootstrap({ uid: 'uid', namespace: 'shop', name: 'orders-0' }))
+    assert.deepEqual(written, createBootstrap(options))
+  })
+
   it('says who the proxy is, and where the agent', () => {
     const bootstrap = createBootstrap(options)
     assert.deepEqual((bootstrap as { node: object }).node, { id: 'uid', cluster: 'shop/orders-0' })
