@@ -44,8 +44,9 @@ export function createBootstrap(options: BootstrapOptions): object {
           {
             envoyGrpc: {
               clusterName: BOOTSTRAP_CLUSTERS.agent,
-              // By default up to 30 s would pass before a restarted agent is found again.
-              retryPolicy: { retryBackOff: { baseInterval: '0.200s', maxInterval: '2s' } }
+              // By default up to 30 s would pass before a restarted agent is found again, and a pod that waits for it
+              // is to start within three: one for this, one for the startup probe, the rest for the kubelet.
+              retryPolicy: { retryBackOff: { baseInterval: '0.200s', maxInterval: '1s' } }
             }
           }
         ]

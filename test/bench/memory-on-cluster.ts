@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Cluster } from '../cluster/index.ts'
 import { applicationContainer } from './application-container.ts'
 import type { Benchmark } from './benchmark.ts'
 import { benchCluster, INJECTED } from './cluster-mesh.ts'
@@ -31,7 +30,7 @@ export const memoryOnCluster: Benchmark = {
       await cluster.kubectl(['scale', '-n', INJECTED, 'deployment/bench', `--replicas=${pods}`])
       await cluster.kubectl(['rollout', 'status', '-n', INJECTED, 'deployment/bench', '--timeout=300s'])
       await pause(SETTLE_MS)
-      const processes = (await Promise.all(cluster.nodes.map(({ name }) => processesOn(cluster, name)))).flat()
+      const processes = (await Promise.all(cluster.nodes.map(node => node.processes()))).flat()
       for (const [name, part] of Object.entries(PROGRAMS)) {
         const sizes = processes.filter(({ command }) => command.includes(part)).map(({ resident }) => resident)
         measured.get(name)?.push(sizes.length === 0 ? '' : formatFigure(Math.max(...sizes)))
@@ -42,21 +41,6 @@ export const memoryOnCluster: Benchmark = {
       rows: [...measured].map(([name, cells]) => ({ name, cells }))
     }
   }
-}
-
-interface Process {
-  /** MiB. */
-  readonly resident: number
-  readonly command: string
-}
-
-async function processesOn(cluster: Cluster, node: string): Promise<readonly Process[]> {
-  const { stdout } = await cluster.node(node).run(['ps', '-e', '-ww', '-o', 'rss=,args='])
-  return stdout
-    .split('\n')
-    .map(line => /^\s*(\d+) (.*)$/.exec(line))
-    .filter(found => found !== null)
-    .map(([, kibibytes, command = '']) => ({ resident: Number(kibibytes) / 1024, command }))
 }
 
 function serviceOf(replicas: number): object[] {

@@ -8,6 +8,7 @@ import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig } from './c
 import { PAUSE_IMAGE } from './images.ts'
 import { ImageImporter } from './import-images.ts'
 import { Machine } from './machine.ts'
+import { type NodeProcess, processesOf } from './node-processes.ts'
 import { cniFolder } from './requirements.ts'
 import type { Outcome, RunOptions } from './run.ts'
 import { CONTROL, type Layout, type NodeName } from './settings.ts'
@@ -112,6 +113,22 @@ export class ClusterNode {
   /** Runs a program on the node itself, in its network, mounts and processes: what root on the node could do. */
   run(command: readonly string[], options?: RunOptions): Promise<Outcome> {
     return this.machine.run(command, options)
+  }
+
+  /** Everything that runs on the node, containers included. */
+  processes(): Promise<readonly NodeProcess[]> {
+    return processesOf(this.machine)
+  }
+
+  /**
+   * Sends a signal to a process of the node, as `processes` numbers it.
+   *
+   * @throws ClusterError when there is no such process
+   */
+  async signal(pid: number, name: 'STOP' | 'CONT' | 'TERM' | 'KILL'): Promise<void> {
+    const { code, stderr } = await this.run(['kill', `-${name}`, String(pid)])
+    if (code !== 0)
+      throw new ClusterError(`process ${pid} of ${this.name} got no SIG${name}: ${stderr.trim()}`, 'see ps')
   }
 
   stop(program: NodeProgram, how?: 'SIGTERM' | 'SIGKILL'): Promise<void> {

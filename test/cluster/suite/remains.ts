@@ -1,0 +1,75 @@
+import type { Cluster, ClusterNode } from '../index.ts'
+
+/** What a node holds of injected pods. Of pods that are gone it must hold nothing. */
+export interface Remains {
+  /** Pods with a volume record. */
+  readonly records: readonly string[]
+  /** Pods whose key and certificate are kept. */
+  readonly identities: readonly string[]
+  /** Pods whose folder has a socket in it. */
+  readonly sockets: readonly string[]
+  /** How many proxies run. */
+  readonly proxies: number
+  /** How many network namespaces have rules of ours, the node's own among them. */
+  readonly captured: number
+  /** Rules in the network of the node itself. */
+  readonly nodeRules: readonly string[]
+  /** Files and folders that are deleted, and that the agent's two programs still hold open. */
+  readonly heldOpen: readonly string[]
+  /** Network namespaces that the privileged program holds open. */
+  readonly heldNamespaces: number
+}
+
+const RECORDS = '/run/countersign/volumes'
+const IDENTITIES = '/run/countersign/identities'
+const PODS = '/var/lib/kubelet/pods'
+
+export async function remainsOn(node: ClusterNode): Promise<Remains> {
+  const lines = async (script: string): Promise<string[]> =>
+    (await node.run(['bash', '-c', script])).stdout.split('\n').filter(line => line !== '')
+  const processes = await node.processes()
+  const pidOf = (part: string): number => processes.find(({ command }) => command.includes(part))?.pid ?? 0
+  const descriptors = (pid: number) => lines(`ls -l /proc/${pid}/fd | sed 's/.* -> //'`)
+  const open = (await Promise.all(['/app/agent/main.ts', '/app/node/main.ts'].map(pidOf).map(descriptors))).flat()
+  const rules = `for namespace in $(ls /run/netns); do nsenter --net=/run/netns/$namespace nft list tables; done`
+  return {
+    records: (await lines(`cat ${RECORDS}/*.json | grep -o '"uid":"[^"]*"' | cut -d'"' -f4`)).sort(),
+    identities: (await lines(`ls ${IDENTITIES} | sed 's/\\.json$//'`)).sort(),
+    sockets: (await lines(`find ${PODS} -name agent.sock -type s | cut -d/ -f6`)).sort(),
+    proxies: processes.filter(({ command }) => command.includes('/run/countersign/envoy.json')).length,
+    captured: (await lines(rules)).filter(line => line.includes('countersign')).length,
+    nodeRules: (await lines('nft list tables')).filter(line => line.includes('countersign')),
+    heldOpen: open.filter(target => target.endsWith('(deleted)')),
+    heldNamespaces: open.filter(target => target.startsWith('net:[')).length
+  }
+}
+
+/** What a node must hold when these injected pods run on it, and nothing besides. */
+export function remainsOf(uids: readonly string[]): Remains {
+  const sorted = [...uids].sort()
+  return {
+    records: sorted,
+    identities: sorted,
+    sockets: sorted,
+    proxies: sorted.length,
+    captured: sorted.length,
+    nodeRules: [],
+    heldOpen: [],
+    heldNamespaces: 0
+  }
+}
+
+/** The injected pods of a node, as the API server lists them; `undefined` while one of them is ending. */
+export async function injectedOn(cluster: Cluster, node: ClusterNode): Promise<readonly string[] | undefined> {
+  const selector = ['--field-selector', `spec.nodeName=${node.name}`]
+  const { items } = JSON.parse(await cluster.kubectl(['get', 'pods', '-A', ...selector, '-o', 'json'])) as {
+    items: {
+      metadata: { uid: string; deletionTimestamp?: string }
+      spec: { initContainers?: { name: string }[] }
+      status: { phase: string }
+    }[]
+  }
+  const injected = items.filter(({ spec }) => spec.initContainers?.some(({ name }) => name === 'countersign-proxy'))
+  if (injected.some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return undefined
+  return injected.map(({ metadata }) => metadata.uid)
+}
