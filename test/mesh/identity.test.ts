@@ -7,24 +7,17 @@ import { randomUUID, sign, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { create, type DescMessage, type DescMethodUnary, type MessageShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { type Client, type ServiceError, status } from '@grpc/grpc-js'
 import { type LocalMesh, type LocalPod, localPod, TokenIssuer, until } from '../../cli/local/index.ts'
 import { parseTrustDomain, SpiffeId } from '../../shared/identity/index.ts'
 import {
   CertificateAuthority,
   IssueAgentRequestSchema,
-  type IssueResponse,
   IssueWorkloadRequestSchema
 } from '../../shared/proto/gen/countersign/ca/v1/certificate_authority_pb.js'
-import { connectTls, methodDefinition } from '../../shared/rpc/index.ts'
-import {
-  createCertificateRequest,
-  generateKeyPair,
-  type KeyPair,
-  privateKeyToPem,
-  signRenewalProof
-} from '../../shared/x509/index.ts'
+import { createCertificateRequest, generateKeyPair, type KeyPair, signRenewalProof } from '../../shared/x509/index.ts'
+import { callAuthority, connectToAuthority, issueWithProof, issueWithToken } from '../authority-client.ts'
 import { startTestMesh } from './shop.ts'
 
 const SENTENCE = 'the request was refused; the reason is in the log of the authority'
@@ -57,71 +50,24 @@ describe('an identity', () => {
     )
 
   const connect = (identity?: Identity): Client => {
-    const pem = (der: Uint8Array): string => new X509Certificate(der).toString()
-    const client = connectTls({
-      address: mesh.address('authority').listen,
-      roots: readFileSync(mesh.layout.bundleFile, 'utf8'),
-      identity: identity && {
-        key: privateKeyToPem(identity.keyPair.privateKey),
-        cert: identity.chain.map(pem).join('')
-      },
-      verifyServer: () => {}
-    })
+    const client = connectToAuthority(
+      mesh.address('authority').listen,
+      readFileSync(mesh.layout.bundleFile, 'utf8'),
+      identity && { privateKey: identity.keyPair.privateKey, chain: identity.chain }
+    )
     clients.push(client)
     return client
-  }
-
-  function call<Input extends DescMessage>(
-    client: Client,
-    method: DescMethodUnary<Input, DescMessage>,
-    request: MessageShape<Input>
-  ): Promise<IssueResponse> {
-    const { path, requestSerialize, responseDeserialize } = methodDefinition(method)
-    return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
-        path,
-        requestSerialize as (message: unknown) => Buffer,
-        responseDeserialize as (bytes: Buffer) => IssueResponse,
-        request,
-        { deadline: Date.now() + 10_000 },
-        (error: ServiceError | null, response?: IssueResponse) => {
-          if (error !== null || response === undefined) reject(error)
-          else resolve(response)
-        }
-      )
-    })
   }
 
   const issueAgent = async (own: LocalPod, from = connect()): Promise<Identity> => {
     const keyPair = await generateKeyPair()
     const csr = createCertificateRequest(keyPair, SpiffeId.agent(trustDomain, own.node))
     const request = create(IssueAgentRequestSchema, { csr, token: await mesh.token(own) })
-    return { keyPair, chain: (await call(from, CertificateAuthority.method.issueAgent, request)).certificateChain }
+    return {
+      keyPair,
+      chain: (await callAuthority(from, CertificateAuthority.method.issueAgent, request)).certificateChain
+    }
   }
-
-  const withToken = (from: Client, podUid: string, csr: Uint8Array, token: string): Promise<IssueResponse> =>
-    call(
-      from,
-      CertificateAuthority.method.issueWorkload,
-      create(IssueWorkloadRequestSchema, { csr, podUid, proof: { case: 'token', value: token } })
-    )
-
-  const withProof = (
-    from: Client,
-    podUid: string,
-    csr: Uint8Array,
-    chain: readonly Uint8Array[],
-    signature: Uint8Array
-  ): Promise<IssueResponse> =>
-    call(
-      from,
-      CertificateAuthority.method.issueWorkload,
-      create(IssueWorkloadRequestSchema, {
-        csr,
-        podUid,
-        proof: { case: 'renewal', value: { certificateChain: [...chain], signature } }
-      })
-    )
 
   const ordersCsr = async (): Promise<Buffer> => createCertificateRequest(await generateKeyPair(), ORDERS)
 
@@ -176,7 +122,7 @@ describe('an identity', () => {
     await mesh.apply('identity', ...Object.values(present).map(({ manifest }) => manifest))
     agent = connect(await until('the authority to know the agent', () => issueAgent(pods.agent).catch(() => undefined)))
     const keyPair = await generateKeyPair()
-    const issued = await withToken(
+    const issued = await issueWithToken(
       agent,
       pods.orders.uid,
       createCertificateRequest(keyPair, ORDERS),
@@ -193,7 +139,7 @@ describe('an identity', () => {
 
   it('is had by the pod itself: by its token, and by its current key', async () => {
     const csr = await ordersCsr()
-    const renewed = await withProof(
+    const renewed = await issueWithProof(
       agent,
       pods.orders.uid,
       csr,
@@ -213,7 +159,7 @@ describe('an identity', () => {
       'asks for another name',
       'other_name',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           createCertificateRequest(await generateKeyPair(), SpiffeId.workload(trustDomain, 'shop', 'guest')),
@@ -224,7 +170,7 @@ describe('an identity', () => {
       'asks for the name of an agent',
       'other_name',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           createCertificateRequest(await generateKeyPair(), SpiffeId.agent(trustDomain, 'node-1')),
@@ -235,7 +181,7 @@ describe('an identity', () => {
       'asks for its name in another trust domain',
       'other_name',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           createCertificateRequest(
@@ -249,7 +195,7 @@ describe('an identity', () => {
       'asks for a second URI',
       'extra_name',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           opensslCsr(`subjectAltName=${NAME},URI:spiffe://cluster.local/ns/shop/sa/guest`),
@@ -260,14 +206,14 @@ describe('an identity', () => {
       'asks for a DNS name besides',
       'extra_name',
       async () =>
-        withToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME},DNS:orders.shop.svc`), await token())
+        issueWithToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME},DNS:orders.shop.svc`), await token())
     ],
-    ['asks for no name', 'no_name', async () => withToken(agent, pods.orders.uid, opensslCsr(''), await token())],
+    ['asks for no name', 'no_name', async () => issueWithToken(agent, pods.orders.uid, opensslCsr(''), await token())],
     [
       'asks to be an authority',
       'extension',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           opensslCsr(`subjectAltName=${NAME}\nbasicConstraints=critical,CA:TRUE`),
@@ -277,19 +223,20 @@ describe('an identity', () => {
     [
       'brings a subject',
       'subject',
-      async () => withToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME}`, '/CN=orders'), await token())
+      async () =>
+        issueWithToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME}`, '/CN=orders'), await token())
     ],
     [
       'has a weak key',
       'key',
       async () =>
-        withToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME}`, '/', ['rsa:1024']), await token())
+        issueWithToken(agent, pods.orders.uid, opensslCsr(`subjectAltName=${NAME}`, '/', ['rsa:1024']), await token())
     ],
     [
       'has a key on a curve that is not ours',
       'key',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           opensslCsr(`subjectAltName=${NAME}`, '/', ['ec', '-pkeyopt', 'ec_paramgen_curve:secp224r1']),
@@ -302,13 +249,13 @@ describe('an identity', () => {
       async () => {
         const csr = await ordersCsr()
         csr.writeUInt8(csr.readUInt8(csr.length - 1) ^ 1, csr.length - 1)
-        return withToken(agent, pods.orders.uid, csr, await token())
+        return issueWithToken(agent, pods.orders.uid, csr, await token())
       }
     ],
     [
       'sends what is no request',
       'malformed',
-      async () => withToken(agent, pods.orders.uid, Buffer.from('request'), await token())
+      async () => issueWithToken(agent, pods.orders.uid, Buffer.from('request'), await token())
     ],
     // The token.
     [
@@ -316,19 +263,19 @@ describe('an identity', () => {
       'signature',
       async () => {
         const forger = await TokenIssuer.create(join(folder, 'forged.json'))
-        return withToken(agent, pods.orders.uid, await ordersCsr(), await forger.issue(pods.orders))
+        return issueWithToken(agent, pods.orders.uid, await ordersCsr(), await forger.issue(pods.orders))
       }
     ],
     [
       'sends a token that has expired',
       'expired',
-      async () => withToken(agent, pods.orders.uid, await ordersCsr(), await token({ expires: '-1h' }))
+      async () => issueWithToken(agent, pods.orders.uid, await ordersCsr(), await token({ expires: '-1h' }))
     ],
     [
       'sends a token for the API server',
       'audience',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.orders.uid,
           await ordersCsr(),
@@ -339,23 +286,28 @@ describe('an identity', () => {
       'sends a token for us and somebody else',
       'audience',
       async () =>
-        withToken(agent, pods.orders.uid, await ordersCsr(), await token({ audience: ['countersign-ca', 'vault'] }))
+        issueWithToken(
+          agent,
+          pods.orders.uid,
+          await ordersCsr(),
+          await token({ audience: ['countersign-ca', 'vault'] })
+        )
     ],
     [
       'sends the token of another pod',
       'other_pod',
-      async () => withToken(agent, pods.orders.uid, await ordersCsr(), await mesh.token(pods.guest))
+      async () => issueWithToken(agent, pods.orders.uid, await ordersCsr(), await mesh.token(pods.guest))
     ],
     [
       'sends the token of a pod on another node',
       'other_node',
-      async () => withToken(agent, pods.elsewhere.uid, await ordersCsr(), await mesh.token(pods.elsewhere))
+      async () => issueWithToken(agent, pods.elsewhere.uid, await ordersCsr(), await mesh.token(pods.elsewhere))
     ],
     [
       'sends a token that names another account than its pod has',
       'other_account',
       async () =>
-        withToken(
+        issueWithToken(
           agent,
           pods.guest.uid,
           await ordersCsr(),
@@ -365,16 +317,20 @@ describe('an identity', () => {
     [
       'sends the token of a deleted pod',
       'pod_unknown',
-      async () => withToken(agent, pods.deleted.uid, await ordersCsr(), await mesh.token(pods.deleted))
+      async () => issueWithToken(agent, pods.deleted.uid, await ordersCsr(), await mesh.token(pods.deleted))
     ],
-    ['sends what is no token', 'malformed', async () => withToken(agent, pods.orders.uid, await ordersCsr(), 'token')],
+    [
+      'sends what is no token',
+      'malformed',
+      async () => issueWithToken(agent, pods.orders.uid, await ordersCsr(), 'token')
+    ],
     // The stolen leaf.
     [
       'has stolen leaf and key, and is no agent',
       'anonymous',
       async () => {
         const csr = await ordersCsr()
-        return withProof(
+        return issueWithProof(
           connect(),
           pods.orders.uid,
           csr,
@@ -389,7 +345,13 @@ describe('an identity', () => {
       async () => {
         const csr = await ordersCsr()
         const other = connect(await issueAgent(pods.otherAgent))
-        return withProof(other, pods.orders.uid, csr, orders.chain, signRenewalProof(orders.keyPair.privateKey, csr))
+        return issueWithProof(
+          other,
+          pods.orders.uid,
+          csr,
+          orders.chain,
+          signRenewalProof(orders.keyPair.privateKey, csr)
+        )
       }
     ],
     [
@@ -398,14 +360,14 @@ describe('an identity', () => {
       async () => {
         const csr = await ordersCsr()
         const { privateKey } = await generateKeyPair()
-        return withProof(agent, pods.orders.uid, csr, orders.chain, signRenewalProof(privateKey, csr))
+        return issueWithProof(agent, pods.orders.uid, csr, orders.chain, signRenewalProof(privateKey, csr))
       }
     ],
     [
       'replays the proof of another request',
       'proof',
       async () =>
-        withProof(
+        issueWithProof(
           agent,
           pods.orders.uid,
           await ordersCsr(),
@@ -418,7 +380,13 @@ describe('an identity', () => {
       'other_account',
       async () => {
         const csr = createCertificateRequest(await generateKeyPair(), SpiffeId.workload(trustDomain, 'shop', 'guest'))
-        return withProof(agent, pods.guest.uid, csr, orders.chain, signRenewalProof(orders.keyPair.privateKey, csr))
+        return issueWithProof(
+          agent,
+          pods.guest.uid,
+          csr,
+          orders.chain,
+          signRenewalProof(orders.keyPair.privateKey, csr)
+        )
       }
     ],
     [
@@ -426,14 +394,20 @@ describe('an identity', () => {
       'pod_unknown',
       async () => {
         const csr = await ordersCsr()
-        return withProof(agent, pods.deleted.uid, csr, orders.chain, signRenewalProof(orders.keyPair.privateKey, csr))
+        return issueWithProof(
+          agent,
+          pods.deleted.uid,
+          csr,
+          orders.chain,
+          signRenewalProof(orders.keyPair.privateKey, csr)
+        )
       }
     ],
     [
       'proves nothing',
       'no_proof',
       async () =>
-        call(
+        callAuthority(
           agent,
           CertificateAuthority.method.issueWorkload,
           create(IssueWorkloadRequestSchema, { csr: await ordersCsr(), podUid: pods.orders.uid })
@@ -451,7 +425,7 @@ describe('an identity', () => {
       async () => {
         const csr = createCertificateRequest(await generateKeyPair(), SpiffeId.agent(trustDomain, 'node-2'))
         const request = create(IssueAgentRequestSchema, { csr, token: await mesh.token(pods.agent) })
-        return call(connect(), CertificateAuthority.method.issueAgent, request)
+        return callAuthority(connect(), CertificateAuthority.method.issueAgent, request)
       }
     ]
   ]
@@ -474,7 +448,7 @@ describe('an identity', () => {
   it('opens no connection to the authority for a pod, whose certificate is that of nobody who may ask', async () => {
     const csr = await ordersCsr()
     const proof = signRenewalProof(orders.keyPair.privateKey, csr)
-    const thrown = await withProof(connect(orders), pods.orders.uid, csr, orders.chain, proof).then(
+    const thrown = await issueWithProof(connect(orders), pods.orders.uid, csr, orders.chain, proof).then(
       () => assert.fail('it was issued'),
       (error: ServiceError) => error
     )

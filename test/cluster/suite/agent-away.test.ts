@@ -15,7 +15,7 @@ import {
   stopCluster
 } from '../index.ts'
 import { componentPod, podOf, statusOf } from './pods.ts'
-import { injectedOn, remainsOf, remainsOn } from './remains.ts'
+import { nothingLeftOver, remainsOn } from './remains.ts'
 import { applyExample, loadFrom, readyPod } from './shop.ts'
 
 const SYSTEM = 'countersign-system'
@@ -44,7 +44,7 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
   })
   afterEach(async () => {
     await cluster.kubectl(['delete', 'pods', '-n', 'shop', '-l', 'app=late', '--wait=true'])
-    for (const each of cluster.nodes) await isClean(each)
+    await nothingLeftOver(cluster)
   })
 
   const agentProcess = async (): Promise<NodeProcess | undefined> =>
@@ -61,15 +61,6 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
   const isReady = async (name: string): Promise<true | undefined> => {
     const { conditions = [] } = await statusOf(cluster, name)
     return conditions.some(({ type, status }) => type === 'Ready' && status === 'True') || undefined
-  }
-  const isClean = async (each: ClusterNode): Promise<void> => {
-    const look = async (): Promise<true | undefined> => {
-      const uids = await injectedOn(cluster, each)
-      if (uids === undefined) return undefined
-      assert.deepEqual(await remainsOn(each), remainsOf(uids))
-      return true
-    }
-    await until(`nothing to be left over on ${each.name}`, look, { timeoutMs: 90_000, intervalMs: 1_000 })
   }
 
   it('keeps applications from starting while it is stalled, and those that run notice nothing', async () => {
@@ -137,7 +128,7 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
     await cluster.kubectl(['delete', 'pod', '-n', 'shop', '--force', '--grace-period=0', ...names.slice(0, 4)])
     for (const name of names.slice(4))
       await until(`${name} to start`, () => isReady(name), { timeoutMs: 180_000, intervalMs: 500 })
-    await isClean(node)
+    await nothingLeftOver(cluster)
   })
 
   it('is replaced with its whole pod: a pod created meanwhile starts at the next try of the kubelet', async test => {

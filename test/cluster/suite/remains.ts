@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict'
+import { until } from '../../../cli/local/index.ts'
 import type { Cluster, ClusterNode } from '../index.ts'
 
 /** What a node holds of injected pods. Of pods that are gone it must hold nothing. */
-export interface Remains {
+interface Remains {
   /** Pods with a volume record. */
   readonly records: readonly string[]
   /** Pods whose key and certificate are kept. */
@@ -45,7 +47,7 @@ export async function remainsOn(node: ClusterNode): Promise<Remains> {
 }
 
 /** What a node must hold when these injected pods run on it, and nothing besides. */
-export function remainsOf(uids: readonly string[]): Remains {
+function remainsOf(uids: readonly string[]): Remains {
   const sorted = [...uids].sort()
   return {
     records: sorted,
@@ -60,7 +62,7 @@ export function remainsOf(uids: readonly string[]): Remains {
 }
 
 /** The injected pods of a node, as the API server lists them; `undefined` while one of them is ending. */
-export async function injectedOn(cluster: Cluster, node: ClusterNode): Promise<readonly string[] | undefined> {
+async function injectedOn(cluster: Cluster, node: ClusterNode): Promise<readonly string[] | undefined> {
   const selector = ['--field-selector', `spec.nodeName=${node.name}`]
   const { items } = JSON.parse(await cluster.kubectl(['get', 'pods', '-A', ...selector, '-o', 'json'])) as {
     items: {
@@ -72,4 +74,17 @@ export async function injectedOn(cluster: Cluster, node: ClusterNode): Promise<r
   const injected = items.filter(({ spec }) => spec.initContainers?.some(({ name }) => name === 'countersign-proxy'))
   if (injected.some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return undefined
   return injected.map(({ metadata }) => metadata.uid)
+}
+
+/** Waits until the nodes hold what their pods need, and nothing besides. */
+export async function nothingLeftOver(cluster: Cluster): Promise<void> {
+  for (const node of cluster.nodes) {
+    const look = async (): Promise<true | undefined> => {
+      const uids = await injectedOn(cluster, node)
+      if (uids === undefined) return undefined
+      assert.deepEqual(await remainsOn(node), remainsOf(uids))
+      return true
+    }
+    await until(`nothing to be left over on ${node.name}`, look, { timeoutMs: 120_000, intervalMs: 1_000 })
+  }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { nothingLeftOver } from './remains.ts'
 import { applyExample, readyPod } from './shop.ts'
 
 const CALLERS = 50
@@ -91,39 +92,6 @@ describe('pods that come and go', { timeout: 900_000 }, () => {
       await cluster.kubectl(['delete', 'pod', '-n', 'shop', '-l', 'app=guest', '--force', '--grace-period=0'])
     }
     await readyPod(cluster, 'shop', 'guest')
-    const uids = await until(
-      'pods that are terminating to be gone',
-      async () => {
-        const { items } = JSON.parse(await cluster.kubectl(['get', 'pods', '-n', 'shop', '-o', 'json'])) as {
-          items: { metadata: { uid: string; deletionTimestamp?: string }; status: { phase: string } }[]
-        }
-        const terminating = items.some(({ metadata }) => metadata.deletionTimestamp !== undefined)
-        return terminating ? undefined : items.map(({ metadata }) => metadata.uid).sort()
-      },
-      { timeoutMs: 120_000, intervalMs: 1_000 }
-    )
-    const kept = async (): Promise<string[]> => {
-      const found: string[] = []
-      for (const node of ['node0', 'node1']) {
-        const script = `cat /run/countersign/volumes/*.json 2>/dev/null | grep -o '"uid":"[^"]*"'`
-        const { stdout } = await cluster.node(node).run(['bash', '-c', script])
-        found.push(
-          ...stdout
-            .split('\n')
-            .filter(Boolean)
-            .map(line => line.slice('"uid":"'.length, -1))
-        )
-      }
-      return found.sort()
-    }
-    await until(
-      'volumes of pods that are gone to be gone',
-      async () => ((await kept()).length <= uids.length ? true : undefined),
-      {
-        timeoutMs: 120_000,
-        intervalMs: 1_000
-      }
-    )
-    assert.deepEqual(await kept(), uids)
+    await nothingLeftOver(cluster)
   })
 })

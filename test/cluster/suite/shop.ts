@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { V1Pod } from '@kubernetes/client-node'
 import type { Cluster } from '../index.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples')
@@ -88,6 +89,20 @@ export interface LoadResult {
   readonly failures: readonly string[]
 }
 
+const loadScript = (url: string, seconds: number): string => `(async () => {
+  const failures = []
+  let answered = 0
+  for (const end = Date.now() + ${seconds * 1_000}; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 10)))
+    await fetch(${JSON.stringify(url)})
+      .then(async answer => {
+        const body = await answer.text()
+        if (answer.status === 200) answered++
+        else failures.push(answer.status + ' ' + body.slice(0, 200))
+      })
+      .catch(error => failures.push(String(error.cause ?? error)))
+  console.log(JSON.stringify({ answered, failures }))
+})()`
+
 /** Calls a URL one after the other over kept-alive connections, from inside a pod, for so long. Nothing is retried. */
 export async function loadFrom(
   cluster: Cluster,
@@ -96,20 +111,29 @@ export async function loadFrom(
   url: string,
   seconds: number
 ): Promise<LoadResult> {
-  const script = `(async () => {
-    const failures = []
-    let answered = 0
-    for (const end = Date.now() + ${seconds * 1_000}; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 10)))
-      await fetch(${JSON.stringify(url)})
-        .then(async answer => {
-          const body = await answer.text()
-          if (answer.status === 200) answered++
-          else failures.push(answer.status + ' ' + body.slice(0, 200))
-        })
-        .catch(error => failures.push(String(error.cause ?? error)))
-    console.log(JSON.stringify({ answered, failures }))
-  })()`
-  return JSON.parse(
-    await cluster.kubectl(['exec', '-n', namespace, `deployment/${app}`, '-c', app, '--', 'node', '-e', script])
-  ) as LoadResult
+  const target = ['-n', namespace, `deployment/${app}`, '-c', app]
+  return JSON.parse(await cluster.kubectl(['exec', ...target, '--', 'node', '-e', loadScript(url, seconds)]))
+}
+
+/**
+ * The same by a pod of its own, which needs no API server once it runs.
+ *
+ * @returns a function that waits for its end and tells what it saw
+ */
+export async function startLoadPod(
+  cluster: Cluster,
+  pod: V1Pod,
+  url: string,
+  seconds: number
+): Promise<() => Promise<LoadResult>> {
+  const [container] = pod.spec?.containers ?? []
+  const command = ['node', '-e', loadScript(url, seconds)]
+  const spec = { ...pod.spec, restartPolicy: 'Never', containers: [{ ...container, command }] }
+  await cluster.apply({ ...pod, spec })
+  const target = ['-n', pod.metadata?.namespace ?? '', `pod/${pod.metadata?.name}`]
+  await cluster.kubectl(['wait', ...target, '--for=condition=Ready', '--timeout=60s'])
+  return async () => {
+    await cluster.kubectl(['wait', ...target, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=180s'])
+    return JSON.parse(await cluster.kubectl(['logs', ...target, '-c', container?.name ?? '']))
+  }
 }
