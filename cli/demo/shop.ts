@@ -35,7 +35,7 @@ export async function startShop(
   const example = async (path: string): Promise<string> => readFile(join(EXAMPLES, path), 'utf8')
   const applyExample = async (path: string): Promise<void> =>
     mesh.applyText(path.replaceAll('/', '-'), await example(path))
-  await applyExample('shop/namespace.yaml')
+  await applyExample('shop/00-namespace.yaml')
   await applyExample('shop/orders.yaml')
   await applyExample('shop/storefront.yaml')
   await applyExample('shop/guest.yaml')

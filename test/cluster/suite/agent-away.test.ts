@@ -32,7 +32,7 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
     node = cluster.node('node1')
     const here = (yaml: string): string =>
       yaml.replace('      serviceAccountName:', `      nodeName: ${node.name}\n      serviceAccountName:`)
-    await applyExample(cluster, 'shop/namespace.yaml')
+    await applyExample(cluster, 'shop/00-namespace.yaml')
     await applyExample(cluster, 'shop/storefront.yaml', here)
     await applyExample(cluster, 'shop/orders.yaml', here)
     await readyPod(cluster, 'shop', 'storefront')

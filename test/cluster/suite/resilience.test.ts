@@ -55,7 +55,7 @@ describe('pods that come and go', { timeout: 900_000 }, () => {
   before(async () => {
     cluster = await startCluster({ ...readSettings(), installPackages: true })
     await installChart(cluster)
-    await applyExample(cluster, 'shop/namespace.yaml')
+    await applyExample(cluster, 'shop/00-namespace.yaml')
     await applyExample(cluster, 'shop/orders.yaml')
     await applyExample(cluster, 'policies/peer-authentication-strict.yaml')
     await readyPod(cluster, 'shop', 'orders')

@@ -60,7 +60,7 @@ describe('the traffic of an injected pod', { timeout: 900_000 }, () => {
   before(async () => {
     cluster = await startCluster({ ...readSettings(), installPackages: true })
     await installChart(cluster)
-    await applyExample(cluster, 'shop/namespace.yaml')
+    await applyExample(cluster, 'shop/00-namespace.yaml')
     await cluster.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'plain' } },
       ...application('shop', 'caller'),

@@ -27,7 +27,7 @@ describe('trust on a cluster', { timeout: 900_000 }, () => {
       (node: string) =>
       (yaml: string): string =>
         yaml.replace('      serviceAccountName:', `      nodeName: ${node}\n      serviceAccountName:`)
-    await applyExample(cluster, 'shop/namespace.yaml')
+    await applyExample(cluster, 'shop/00-namespace.yaml')
     await applyExample(cluster, 'shop/storefront.yaml', on('node0'))
     await applyExample(cluster, 'shop/orders.yaml', on('node1'))
     storefront = await readyPod(cluster, 'shop', 'storefront')
