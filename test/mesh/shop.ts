@@ -52,7 +52,7 @@ export async function startTestMesh({
   }
   try {
     await mesh.start()
-    for (const file of ['namespace', 'orders', 'storefront', 'guest'])
+    for (const file of ['00-namespace', 'orders', 'storefront', 'guest'])
       await mesh.applyText(file, await readFile(join(EXAMPLES, 'shop', `${file}.yaml`), 'utf8'))
   } catch (thrown) {
     await close()
