@@ -64,7 +64,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const snapshots = new PodSnapshots({ volumes, identities, mesh: link.mesh, interception: options.interception, log })
   const server = new InjectedServer(UNIX_SERVER_OPTIONS)
   const capture = options.interception === 'redirect' ? new NodeCapture(options.captureSocket) : undefined
-  const gate = capture && new CaptureGate({ capture, clock, random, log })
+  const gate = capture && new CaptureGate({ capture, volumes, clock, random, log })
   addDiscoveryServices(server, {
     source: peer => (gate === undefined ? snapshots.sourceFor(peer) : gate.sourceFor(peer, snapshots)),
     observer: metrics.discovery,

@@ -53,7 +53,7 @@ const LEAVES = [
 const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/errors': [],
   'shared/rpc': ['shared/x509'],
-  'shared/inventory': ['shared/policy', 'shared/kube'],
+  'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
   'shared/volume': ['shared/files'],
   'shared/suggest': [],
@@ -67,7 +67,8 @@ const PURE = [
   'authority/naming',
   'agent/proxy',
   'shared/identity',
-  'shared/policy'
+  'shared/policy',
+  'shared/exclusions'
 ]
 // Of node:net, what only looks at the text of an address.
 const ADDRESS_SYNTAX = /^\{ (isIP|isIPv4|isIPv6)(, (isIP|isIPv4|isIPv6))* \} from\s+$/

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type Exclusions, NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import { type Snapshot, type SnapshotSource, TYPE } from '../../shared/xds/index.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
@@ -11,6 +12,8 @@ const silent = createLogger('test', 'fatal')
 class World {
   readonly clock = new FakeClock()
   readonly applied: string[] = []
+  readonly exclusions: Exclusions[] = []
+  readonly volumes = new Map([['a', { attributes: {} as Record<string, string> }]])
   snapshot: Snapshot = {
     types: new Map([
       [TYPE.listener, new Map()],
@@ -35,11 +38,13 @@ class World {
 
   readonly gate = new CaptureGate({
     capture: {
-      apply: podUid => {
+      apply: (podUid, exclusions) => {
         this.applied.push(podUid)
+        this.exclusions.push(exclusions)
         return this.answer()
       }
     },
+    volumes: { current: () => this.volumes },
     clock: this.clock,
     random: () => 0,
     log: silent
@@ -124,6 +129,36 @@ describe('the gate of capture', () => {
     assert.equal(told, 1)
     assert.deepEqual(types(source), [TYPE.secret])
     assert.equal(source.current(), source.current(), 'an unchanged snapshot is the same object')
+  })
+
+  it('asks for what the volume of the pod excludes, every time', async () => {
+    const world = new World()
+    const attributes = {
+      'countersign.dev/exclude-inbound-ports': '9100',
+      'countersign.dev/exclude-interfaces': 'net1',
+      'countersign.dev/application-address': '10.0.0.1'
+    }
+    world.volumes.set('a', { attributes })
+    world.answer = REFUSED
+    world.open().subscribe(() => {})
+    await world.clock.advance(100)
+    const expected = { ...NO_EXCLUSIONS, inboundPorts: [9100], interfaces: ['net1'] }
+    assert.ok(world.exclusions.length >= 2)
+    for (const exclusions of world.exclusions) assert.deepEqual(exclusions, expected)
+  })
+
+  it('asks for no exclusion that nobody asked for', async () => {
+    const world = new World()
+    world.open().subscribe(() => {})
+    await world.clock.advance(0)
+    assert.deepEqual(world.exclusions, [NO_EXCLUSIONS])
+  })
+
+  it('knows nobody whose volume is gone: what it excluded is not known any more', () => {
+    const world = new World()
+    world.volumes.clear()
+    assert.equal(world.gate.sourceFor('pod:a', world.pods), undefined)
+    assert.deepEqual(world.applied, [])
   })
 
   it('knows nobody whom the node does not know', () => {

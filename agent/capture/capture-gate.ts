@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
+import { type Exclusions, exclusionsOf } from '../../shared/exclusions/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import { Backoff, type Snapshot, type SnapshotSource, TYPE } from '../../shared/xds/index.ts'
 
@@ -10,11 +11,18 @@ export interface CapturePort {
    *
    * @throws CountersignError
    */
-  apply(podUid: string): Promise<void>
+  apply(podUid: string, exclusions: Exclusions): Promise<void>
+}
+
+/** What is known of the pods of this node, by UID. */
+interface PodVolumes {
+  current(): ReadonlyMap<string, { readonly attributes: Readonly<Record<string, string>> }>
 }
 
 export interface CaptureGateOptions {
   readonly capture: CapturePort
+  /** Their attributes say what of a pod's traffic is left alone. */
+  readonly volumes: PodVolumes
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -39,14 +47,23 @@ export class CaptureGate {
    * ended (its last subscription is gone).
    */
   sourceFor(peer: string, pods: { sourceFor(peer: string): SnapshotSource | undefined }): SnapshotSource | undefined {
+    const podUid = peer.slice('pod:'.length)
     const source = pods.sourceFor(peer)
-    return source && new GatedSource(source, peer.slice('pod:'.length), this.#options, this.#log)
+    // Kubernetes never changes the volumes of a pod: read once, they hold for the stream.
+    const attributes = this.#options.volumes.current().get(podUid)?.attributes
+    if (source === undefined || attributes === undefined) return undefined
+    return new GatedSource(source, { uid: podUid, exclusions: exclusionsOf(attributes) }, this.#options, this.#log)
   }
+}
+
+interface CapturedPod {
+  readonly uid: string
+  readonly exclusions: Exclusions
 }
 
 class GatedSource implements SnapshotSource {
   readonly #source: SnapshotSource
-  readonly #podUid: string
+  readonly #pod: CapturedPod
   readonly #options: CaptureGateOptions
   readonly #log: Logger
   readonly #backoff: Backoff
@@ -57,9 +74,9 @@ class GatedSource implements SnapshotSource {
   #asking = false
   #last: { readonly of: Snapshot; readonly without: Snapshot } | undefined
 
-  constructor(source: SnapshotSource, podUid: string, options: CaptureGateOptions, log: Logger) {
+  constructor(source: SnapshotSource, pod: CapturedPod, options: CaptureGateOptions, log: Logger) {
     this.#source = source
-    this.#podUid = podUid
+    this.#pod = pod
     this.#options = options
     this.#log = log
     this.#backoff = new Backoff(BACKOFF, options.random)
@@ -95,10 +112,11 @@ class GatedSource implements SnapshotSource {
   async #ask(): Promise<void> {
     if (this.#captured || this.#asking) return
     this.#asking = true
+    const { uid, exclusions } = this.#pod
     try {
-      await this.#options.capture.apply(this.#podUid)
+      await this.#options.capture.apply(uid, exclusions)
       this.#captured = true
-      this.#log.debug({ pod: this.#podUid }, 'traffic is captured')
+      this.#log.debug({ pod: uid }, 'traffic is captured')
       this.#tell()
     } catch (thrown) {
       this.#retry(CountersignError.from(thrown))
@@ -110,7 +128,7 @@ class GatedSource implements SnapshotSource {
   #retry(err: CountersignError): void {
     if (this.#listeners.size === 0) return
     const retryMs = this.#backoff.nextMs()
-    this.#log.warn({ err, pod: this.#podUid, retryMs }, 'traffic is not captured yet; listeners are withheld')
+    this.#log.warn({ err, pod: this.#pod.uid, retryMs }, 'traffic is not captured yet; listeners are withheld')
     this.#cancelRetry = this.#options.clock.after(retryMs, () => void this.#ask())
   }
 

@@ -1,6 +1,7 @@
 // The second half of the gate: a proxy gets its listeners only when its pod's traffic is captured.
 //
-// In: what a pod is to be served, a proxy that connects, whoever can program network namespaces (the container `node`).
+// In: what a pod is to be served and what it excludes, a proxy that connects, whoever can program network namespaces
+// (the container `node`).
 // Out: the same, without listeners until the rules are in place.
 // Never: programs anything itself (no privilege here); never takes listeners back. Asked anew for every stream: a pod's
 // sandbox that was made again has a network namespace without rules.

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { Client, credentials } from '@grpc/grpc-js'
 import { CountersignError } from '../../shared/errors/index.ts'
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 import { ApplyRequestSchema, Capture } from '../../shared/proto/gen/countersign/node/v1/capture_pb.js'
 import { CHANNEL_OPTIONS, unaryCall } from '../../shared/rpc/index.ts'
 import type { CapturePort } from './capture-gate.ts'
@@ -23,8 +24,15 @@ export class NodeCapture implements CapturePort {
     this.#client = new Client(`unix:${socket}`, credentials.createInsecure(), options)
   }
 
-  async apply(podUid: string): Promise<void> {
-    const request = create(ApplyRequestSchema, { podUid })
+  async apply(podUid: string, exclusions: Exclusions): Promise<void> {
+    const request = create(ApplyRequestSchema, {
+      podUid,
+      excludedInboundPorts: [...exclusions.inboundPorts],
+      excludedOutboundPorts: [...exclusions.outboundPorts],
+      excludedOutboundCidrs: exclusions.outboundCidrs.map(({ text }) => text),
+      excludedInterfaces: [...exclusions.interfaces],
+      excludedOutboundUsers: [...exclusions.outboundUsers]
+    })
     try {
       await unaryCall(this.#client, Capture.method.apply, request, { timeoutMs: TIMEOUT_MS })
     } catch (thrown) {

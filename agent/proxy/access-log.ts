@@ -31,7 +31,8 @@ const refused: AccessLogFilter = create(AccessLogFilterSchema, {
   filterSpecifier: { case: 'orFilter', value: { filters: [failed, expressionFilter(HANDSHAKE_FAILED)] } }
 })
 
-function expressionFilter(expression: string): AccessLogFilter {
+/** What holds where an expression does (CEL; Envoy, intro/arch_overview/advanced/attributes). */
+export function expressionFilter(expression: string): AccessLogFilter {
   const value = create(ExtensionFilterSchema, {
     name: 'envoy.access_loggers.extension_filters.cel',
     configType: {

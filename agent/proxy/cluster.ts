@@ -13,6 +13,7 @@ import {
 } from '../../shared/proto/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { BindConfig } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
 import { ClusterLoadAssignmentSchema } from '../../shared/proto/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import type { HttpFilter } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { HttpProtocolOptionsSchema } from '../../shared/proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import { createResource, type Resource } from '../../shared/xds/index.ts'
 import { socketAddress } from './address.ts'
@@ -29,6 +30,7 @@ type ClusterParts = Partial<
     | 'transportSocket'
     | 'transportSocketMatches'
     | 'upstreamBindConfig'
+    | 'upstreamConfig'
   >
 >
 
@@ -47,6 +49,8 @@ interface PoolOptions {
   readonly lifetimeMs?: number
   /** How many requests one carries. Default: without a limit. */
   readonly requests?: number
+  /** What requests and answers pass on their way; the last sends. Default: what sends alone. */
+  readonly filters?: readonly HttpFilter[]
 }
 
 // Envoy's defaults (1,024 of each) would limit what the application and its servers have agreed on between them.
@@ -57,7 +61,7 @@ const NO_LIMITS: CircuitBreakers = create(CircuitBreakersSchema, {
 
 const HTTP2 = { allowConnect: true }
 
-const httpOptions = ({ http, idleMs, lifetimeMs, requests }: PoolOptions): Any =>
+const httpOptions = ({ http, idleMs, lifetimeMs, requests, filters = [] }: PoolOptions): Any =>
   anyPack(
     HttpProtocolOptionsSchema,
     create(HttpProtocolOptionsSchema, {
@@ -68,6 +72,7 @@ const httpOptions = ({ http, idleMs, lifetimeMs, requests }: PoolOptions): Any =
           ? {}
           : { maxConnectionDuration: milliseconds(lifetimeMs), maxConnectionDurationJitter: { value: 10 } })
       },
+      httpFilters: [...filters],
       upstreamProtocolOptions:
         http === 'http2'
           ? {
@@ -94,13 +99,16 @@ export function cluster(name: string, pool: PoolOptions, parts: ClusterParts): R
 // is on its way fails that request. Connecting anew over loopback costs next to nothing.
 const APPLICATION_IDLE_MS = 1_000
 
+export type ApplicationPool = Omit<PoolOptions, 'idleMs'>
+export type ApplicationParts = Pick<ClusterParts, 'transportSocket' | 'upstreamBindConfig' | 'upstreamConfig'>
+
 /** To the application beside the proxy, at an address that is known. */
 export function applicationCluster(
   name: string,
   address: string,
   port: number,
-  pool: Omit<PoolOptions, 'idleMs'>,
-  parts: Pick<ClusterParts, 'transportSocket' | 'upstreamBindConfig'> = {}
+  pool: ApplicationPool,
+  parts: ApplicationParts = {}
 ): Resource {
   return cluster(
     name,

@@ -1,18 +1,21 @@
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
 import { applicationCluster, httpVersionOf } from './cluster.ts'
+import { declarationNote } from './declaration-note.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
-import { listener, TLS_INSPECTOR } from './listener.ts'
+import { HTTP_INSPECTOR, listener, TLS_INSPECTOR } from './listener.ts'
 import { memoize, memoizeKeyed } from './memoize.ts'
 import { inboundClusterName, inboundListenerName } from './names.ts'
 import { workloadPorts } from './workload-ports.ts'
 
 /** One listener on the pod's own addresses for each port that it declares; others are not open. */
 export const explicitInboundListeners: (workload: Workload) => readonly Resource[] = memoize(workload =>
-  workloadPorts(workload).map(({ number, protocol }) =>
-    listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
-      listenerFilters: [TLS_INSPECTOR],
+  workloadPorts(workload).map(port => {
+    const { number, protocol } = port
+    return listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
+      listenerFilters: [TLS_INSPECTOR, HTTP_INSPECTOR],
       filterChains: [
+        declarationNote([port]),
         ...inboundChains({
           name: String(number),
           protocol,
@@ -21,7 +24,7 @@ export const explicitInboundListeners: (workload: Workload) => readonly Resource
         })
       ]
     })
-  )
+  })
 )
 
 /** To the application, at the address where it listens beside the proxy. */

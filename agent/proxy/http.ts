@@ -20,6 +20,7 @@ import { type Direction, requestLog } from './access-log.ts'
 import { hostRange } from './address.ts'
 import { NEVER } from './duration.ts'
 import { localReply } from './local-reply.ts'
+import { PROBE_REPLY } from './probe-reply.ts'
 
 /** Where a connection manager has its routes from. */
 export type RouteSource = HttpConnectionManager['routeSpecifier']
@@ -94,6 +95,7 @@ function httpFilter(direction: Direction, options: HttpOptions, parts: ManagerPa
       earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
       generateRequestId: false,
       serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+      // Methods that nobody registered are refused: letting them in is, to Envoy, outside of its threat model.
       httpProtocolOptions: { acceptHttp10: true },
       // WebSockets over HTTP/2 (RFC 8441).
       http2ProtocolOptions: { allowConnect: true },
@@ -120,13 +122,13 @@ export function plainHttp(statPrefix: string, routeConfig: RouteConfiguration): 
  * For what the kubelet asks the application through the proxy. Anybody can ask there, in the clear, so nobody becomes
  * anybody by a header.
  */
-export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration): Filter {
+export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration, filters: readonly HttpFilter[]): Filter {
   return filterOf(
     create(HttpConnectionManagerSchema, {
       codecType: CodecType.HTTP1,
       statPrefix,
       routeSpecifier: { case: 'routeConfig', value: routeConfig },
-      httpFilters: [ROUTER],
+      httpFilters: [...filters, ROUTER],
       // The kubelet has a time limit for each probe, and ends its connection.
       streamIdleTimeout: NEVER,
       useRemoteAddress: false,
@@ -134,7 +136,7 @@ export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration): 
       earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
       generateRequestId: false,
       serverHeaderTransformation: ServerHeader.PASS_THROUGH,
-      localReplyConfig: localReply('probe'),
+      localReplyConfig: PROBE_REPLY,
       ...DROP_PEER
     })
   )

@@ -9,8 +9,12 @@ import { redirectInboundListener } from './redirect-inbound.ts'
 const { HTTP, HTTP2, TCP, TLS, UNSPECIFIED } = Protocol
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
 
+const EVERY_PROTOCOL = [UNSPECIFIED, HTTP, HTTP2, TCP, TLS]
+const EVERY_MODE = [STRICT, PERMISSIVE, DISABLE]
+
 interface Chain {
   readonly name: string
+  readonly metadata?: object
   readonly filterChainMatch?: Record<string, unknown>
   readonly transportSocket?: { readonly typedConfig: Record<string, unknown> }
   readonly filters?: readonly { readonly typedConfig: Record<string, unknown> }[]
@@ -23,8 +27,16 @@ function chainsOf(workload: Workload, kind: 'redirect' | 'explicit'): Map<string
   return new Map(chains.map(chain => [chain.name, chain]))
 }
 
+/** The names of one port's chains, without the port. */
+const namesOf = (chains: ReadonlyMap<string, Chain>, port: string): string[] =>
+  [...chains.keys()].filter(name => name.startsWith(`${port}/`)).map(name => name.slice(port.length + 1))
+
 const workloadOf = (protocol: Protocol, mode: MutualTlsMode): Workload =>
   newWorkload({ ports: [{ number: 8080, protocol }], mode })
+
+const STRICT_UNKNOWN = ['mtls-marked-http', 'mtls-marked', 'mtls-unmarked-http', 'mtls-unmarked']
+const DISABLED_UNKNOWN = ['plaintext-http', 'untouched', 'untouched-tls']
+const PERMISSIVE_UNKNOWN = ['mtls-marked-http', 'mtls-marked', ...DISABLED_UNKNOWN]
 
 /** What of a connection gets in: `mutual TLS`, `clear` or nothing. */
 const CASES: readonly { title: string; protocol: Protocol; mode: MutualTlsMode; chains: readonly string[] }[] = [
@@ -34,28 +46,45 @@ const CASES: readonly { title: string; protocol: Protocol; mode: MutualTlsMode; 
   { title: 'disabled HTTP ends no TLS', protocol: HTTP, mode: DISABLE, chains: ['plaintext', 'untouched-tls'] },
   { title: 'strict TCP takes TLS only', protocol: TCP, mode: STRICT, chains: ['mtls-marked', 'mtls-unmarked'] },
   {
-    title: 'permissive TCP ends the TLS of the mesh and passes on that of the application',
+    title: 'permissive TCP ends every TLS, for its application speaks none',
     protocol: TCP,
     mode: PERMISSIVE,
-    chains: ['mtls-marked', 'untouched']
+    chains: ['mtls-marked', 'mtls-unmarked', 'untouched']
   },
-  { title: 'disabled TCP touches nothing', protocol: TCP, mode: DISABLE, chains: ['untouched'] },
-  { title: 'strict TLS wants the TLS of the mesh around it', protocol: TLS, mode: STRICT, chains: ['mtls-marked'] },
-  { title: 'permissive TLS is passed on', protocol: TLS, mode: PERMISSIVE, chains: ['mtls-marked', 'untouched'] },
-  { title: 'disabled TLS is passed on', protocol: TLS, mode: DISABLE, chains: ['untouched'] },
   {
-    title: 'an unspecified protocol is bytes',
+    title: 'disabled TCP touches nothing',
+    protocol: TCP,
+    mode: DISABLE,
+    chains: ['untouched', 'untouched-tls']
+  },
+  { title: 'strict TLS wants the TLS of the mesh around it', protocol: TLS, mode: STRICT, chains: ['mtls-marked'] },
+  {
+    title: 'permissive TLS is passed on',
+    protocol: TLS,
+    mode: PERMISSIVE,
+    chains: ['mtls-marked', 'untouched', 'untouched-tls']
+  },
+  { title: 'disabled TLS is passed on', protocol: TLS, mode: DISABLE, chains: ['untouched', 'untouched-tls'] },
+  { title: 'strict, if nothing was said, takes TLS only', protocol: UNSPECIFIED, mode: STRICT, chains: STRICT_UNKNOWN },
+  {
+    title: 'permissive, if nothing was said, ends the TLS of the mesh and passes on that of the application',
     protocol: UNSPECIFIED,
     mode: PERMISSIVE,
-    chains: ['mtls-marked', 'untouched']
+    chains: PERMISSIVE_UNKNOWN
+  },
+  {
+    title: 'disabled, if nothing was said, ends no TLS',
+    protocol: UNSPECIFIED,
+    mode: DISABLE,
+    chains: DISABLED_UNKNOWN
   },
   { title: 'an unspecified mode is strict', protocol: HTTP, mode: MutualTlsMode.UNSPECIFIED, chains: ['mtls'] },
   { title: 'a mode from the future is strict', protocol: HTTP, mode: 99 as MutualTlsMode, chains: ['mtls'] },
   {
-    title: 'a protocol from the future is bytes',
+    title: 'a protocol from the future is as if nothing was said',
     protocol: 99 as Protocol,
     mode: STRICT,
-    chains: ['mtls-marked', 'mtls-unmarked']
+    chains: STRICT_UNKNOWN
   }
 ]
 
@@ -64,18 +93,13 @@ describe('the filter chains of a port', () => {
     it(title, () => {
       const workload = workloadOf(protocol, mode)
       for (const kind of ['redirect', 'explicit'] as const) {
-        const names = [...chainsOf(workload, kind).keys()].filter(name => name.startsWith('8080/'))
-        assert.deepEqual(
-          names,
-          chains.map(chain => `8080/${chain}`),
-          kind
-        )
+        assert.deepEqual(namesOf(chainsOf(workload, kind), '8080'), chains, kind)
       }
     })
 
   it('asks for a client certificate wherever it ends TLS, and nowhere else', () => {
-    for (const protocol of [HTTP, HTTP2, TCP, TLS])
-      for (const mode of [STRICT, PERMISSIVE, DISABLE])
+    for (const protocol of EVERY_PROTOCOL)
+      for (const mode of EVERY_MODE)
         for (const [name, chain] of chainsOf(workloadOf(protocol, mode), 'redirect')) {
           const tls = chain.transportSocket?.typedConfig
           assert.equal(tls !== undefined, name.includes('/mtls'), name)
@@ -89,19 +113,77 @@ describe('the filter chains of a port', () => {
         }
   })
 
-  it('has the same bytes in every mode, so that a change of mode leaves open connections alone', () => {
-    for (const protocol of [HTTP, HTTP2, TCP, TLS]) {
-      const [strict, permissive, disabled] = [STRICT, PERMISSIVE, DISABLE].map(mode =>
-        chainsOf(workloadOf(protocol, mode), 'redirect')
-      )
+  it('has chains of the same name and bytes in every mode, so that a change of mode leaves connections alone', () => {
+    for (const protocol of EVERY_PROTOCOL) {
+      const [strict, permissive, disabled] = EVERY_MODE.map(mode => chainsOf(workloadOf(protocol, mode), 'redirect'))
       for (const [name, chain] of permissive ?? [])
         for (const other of [strict, disabled]) {
-          // Undeclared ports have other chains for other modes under the same rule: compared below by name too.
           const same = other?.get(name)
           if (same !== undefined) assert.deepEqual(same, chain, name)
         }
       assert.ok([...(strict?.keys() ?? [])].some(name => name.startsWith('8080/mtls') && permissive?.has(name)))
+      // What is in the clear goes on, whether or not mutual TLS is offered beside it.
+      for (const name of namesOf(disabled ?? new Map(), '8080'))
+        if (name !== 'untouched-tls') assert.ok(permissive?.has(`8080/${name}`), name)
     }
+  })
+
+  it('has chains of the same name and bytes whatever is declared, so that bytes flow on when it is', () => {
+    for (const kind of ['redirect', 'explicit'] as const)
+      for (const mode of EVERY_MODE) {
+        const before = chainsOf(workloadOf(UNSPECIFIED, mode), kind)
+        for (const protocol of [TCP, TLS]) {
+          const after = chainsOf(workloadOf(protocol, mode), kind)
+          const kept = namesOf(after, '8080').filter(name => before.has(`8080/${name}`))
+          assert.ok(kept.includes(mode === DISABLE ? 'untouched' : 'mtls-marked'))
+          for (const name of kept) assert.deepEqual(after.get(`8080/${name}`), before.get(`8080/${name}`), name)
+        }
+      }
+  })
+
+  it('changes no chain but the black hole when only the reason is another', () => {
+    const because = (reason: string) =>
+      newWorkload({ ports: [{ number: 8080, protocol: HTTP, reason }], mode: PERMISSIVE })
+    for (const kind of ['redirect', 'explicit'] as const) {
+      const [one, other] = ['one', 'other'].map(reason => chainsOf(because(reason), kind))
+      assert.notDeepEqual(one?.get('black-hole'), other?.get('black-hole'))
+      for (const chains of [one, other]) chains?.delete('black-hole')
+      assert.deepEqual(one, other)
+    }
+  })
+
+  it('says what each port was taken for and why, for whoever reads the configuration', () => {
+    const workload = newWorkload({
+      ports: [
+        { number: 8080, protocol: HTTP, reason: 'port name "http" of Service shop/orders' },
+        { number: 8081, protocol: 99 as Protocol, reason: 'something new' }
+      ],
+      portModes: { 9090: STRICT }
+    })
+    const note = chainsOf(workload, 'redirect').get('black-hole')
+    assert.deepEqual(note?.metadata, {
+      filterMetadata: {
+        'countersign.dev/ports': {
+          8080: 'HTTP: port name "http" of Service shop/orders',
+          8081: '99: something new',
+          9090: 'UNSPECIFIED: only a policy names it'
+        }
+      }
+    })
+    // It closes what is sent to the proxy's own port, and nothing else.
+    assert.deepEqual(note?.filterChainMatch, { destinationPort: 15006 })
+    assert.equal(note?.filters, undefined)
+  })
+
+  it('recognises HTTP where nothing was said, and nowhere else', () => {
+    for (const mode of EVERY_MODE)
+      for (const protocol of EVERY_PROTOCOL)
+        for (const [name, chain] of chainsOf(workloadOf(protocol, mode), 'explicit'))
+          assert.equal(
+            chain.filterChainMatch?.['applicationProtocols'] !== undefined,
+            protocol === UNSPECIFIED && name.endsWith('-http'),
+            `${Protocol[protocol]} ${name}`
+          )
   })
 
   it('changes nothing of a listener but its chains, whatever ports and modes a workload has', () => {
@@ -110,8 +192,8 @@ describe('the filter chains of a port', () => {
       filterChains: []
     })
     const first = rest(newWorkload({ mode: STRICT }))
-    for (const mode of [STRICT, PERMISSIVE, DISABLE])
-      for (const protocol of [HTTP, TCP, TLS]) assert.deepEqual(rest(workloadOf(protocol, mode)), first)
+    for (const mode of EVERY_MODE)
+      for (const protocol of EVERY_PROTOCOL) assert.deepEqual(rest(workloadOf(protocol, mode)), first)
   })
 
   it('gives a port its own mode before the mode of the workload', () => {
@@ -130,18 +212,14 @@ describe('the filter chains of a port', () => {
 
   it('has chains for a port that only a policy names', () => {
     const workload = newWorkload({ mode: STRICT, portModes: { 9090: DISABLE } })
-    assert.deepEqual(
-      [...chainsOf(workload, 'redirect').keys()].filter(name => name.startsWith('9090/')),
-      ['9090/untouched']
-    )
+    assert.deepEqual(namesOf(chainsOf(workload, 'redirect'), '9090'), DISABLED_UNKNOWN)
   })
 
   it('is strict on undeclared ports of a strict workload', () => {
-    const names = (mode: MutualTlsMode): string[] =>
-      [...chainsOf(newWorkload({ mode }), 'redirect').keys()].filter(name => name.startsWith('undeclared/'))
-    assert.deepEqual(names(STRICT), ['undeclared/mtls-marked', 'undeclared/mtls-unmarked'])
-    assert.deepEqual(names(PERMISSIVE), ['undeclared/mtls-marked', 'undeclared/untouched'])
-    assert.deepEqual(names(DISABLE), ['undeclared/untouched'])
+    const names = (mode: MutualTlsMode) => namesOf(chainsOf(newWorkload({ mode }), 'redirect'), 'undeclared')
+    assert.deepEqual(names(STRICT), STRICT_UNKNOWN)
+    assert.deepEqual(names(PERMISSIVE), PERMISSIVE_UNKNOWN)
+    assert.deepEqual(names(DISABLE), DISABLED_UNKNOWN)
   })
 
   it("has no chain for the proxy's own ports and for none that is no port", () => {
@@ -149,16 +227,24 @@ describe('the filter chains of a port', () => {
     const workload = newWorkload({ ports: wrong.map(number => ({ number, protocol: HTTP })), mode: PERMISSIVE })
     assert.deepEqual(
       [...chainsOf(workload, 'redirect').keys()],
-      ['black-hole', 'undeclared/mtls-marked', 'undeclared/untouched']
+      ['black-hole', ...PERMISSIVE_UNKNOWN.map(name => `undeclared/${name}`)]
     )
     assert.deepEqual([...chainsOf(workload, 'explicit').keys()], [])
   })
 
   it('tells an application who calls where that is proven, and takes the claim away where it is not', () => {
-    const chains = chainsOf(workloadOf(HTTP, PERMISSIVE), 'explicit')
-    const manager = (name: string): Record<string, unknown> | undefined => chains.get(name)?.filters?.[0]?.typedConfig
-    assert.equal(manager('8080/mtls')?.['forwardClientCertDetails'], 'SANITIZE_SET')
     // SANITIZE is the default, which JSON leaves out.
-    assert.equal(manager('8080/plaintext')?.['forwardClientCertDetails'], undefined)
+    const told: readonly [Protocol, MutualTlsMode, string, 'SANITIZE_SET' | undefined][] = [
+      [HTTP, PERMISSIVE, 'mtls', 'SANITIZE_SET'],
+      [HTTP, PERMISSIVE, 'plaintext', undefined],
+      [UNSPECIFIED, STRICT, 'mtls-marked-http', 'SANITIZE_SET'],
+      [UNSPECIFIED, STRICT, 'mtls-unmarked-http', 'SANITIZE_SET'],
+      [UNSPECIFIED, PERMISSIVE, 'plaintext-http', undefined]
+    ]
+    for (const [protocol, mode, name, expected] of told) {
+      const filter = chainsOf(workloadOf(protocol, mode), 'explicit').get(`8080/${name}`)?.filters?.[0]
+      assert.match(String(filter?.typedConfig['@type']), /HttpConnectionManager$/)
+      assert.equal(filter?.typedConfig['forwardClientCertDetails'], expected, name)
+    }
   })
 })

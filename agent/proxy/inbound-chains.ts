@@ -13,23 +13,35 @@ import { tcpFilter } from './tcp.ts'
 import { HTTP_SERVER_SOCKET, TCP_SERVER_SOCKET } from './tls.ts'
 
 type Mode = 'strict' | 'permissive' | 'disable'
-type Kind = 'http' | 'tcp' | 'tls'
+type Kind = 'http' | 'tcp' | 'tls' | 'unknown'
 
 /**
- * The filter chains that a port can have. Each has one name and one content, whatever the mode: a change of mode adds
- * and removes chains, and connections on chains that stay are not touched.
+ * The filter chains that a port can have. Each has one name and one content, whatever mode and protocol: a change of
+ * either adds and removes chains, and connections on chains that stay are not touched.
  *
  * - mtls: TLS, ended here. On ports of HTTP that is any TLS: the application speaks none.
  * - mtls-marked: TLS from a proxy of the mesh, told by its server name; the application may speak TLS of its own.
  * - mtls-unmarked: every other TLS, ended here as well: a client with an SVID and no proxy.
- * - plaintext: HTTP in the clear.
- * - untouched: bytes as they are, TLS or not.
+ * - …-http: what of these two says by ALPN that there is HTTP inside.
+ * - plaintext: HTTP in the clear, because it was declared.
+ * - plaintext-http: HTTP in the clear, because it was recognised.
+ * - untouched: bytes in the clear, as they are.
  * - untouched-tls: TLS as it is.
  */
-type Chain = 'mtls' | 'mtls-marked' | 'mtls-unmarked' | 'plaintext' | 'untouched' | 'untouched-tls'
+type Chain =
+  | 'mtls'
+  | 'mtls-marked'
+  | 'mtls-marked-http'
+  | 'mtls-unmarked'
+  | 'mtls-unmarked-http'
+  | 'plaintext'
+  | 'plaintext-http'
+  | 'untouched'
+  | 'untouched-tls'
 
 // No chain for a connection means that it is closed. An application's own TLS is no proof of who calls: strict ports
-// refuse it, outside the mesh's.
+// refuse it, outside the mesh's. Permissive ports pass it on where there may be some: on those that are declared as TLS,
+// and on those of which nothing was said.
 const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> = {
   http: {
     strict: ['mtls'],
@@ -38,13 +50,18 @@ const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> =
   },
   tcp: {
     strict: ['mtls-marked', 'mtls-unmarked'],
-    permissive: ['mtls-marked', 'untouched'],
-    disable: ['untouched']
+    permissive: ['mtls-marked', 'mtls-unmarked', 'untouched'],
+    disable: ['untouched', 'untouched-tls']
   },
   tls: {
     strict: ['mtls-marked'],
-    permissive: ['mtls-marked', 'untouched'],
-    disable: ['untouched']
+    permissive: ['mtls-marked', 'untouched', 'untouched-tls'],
+    disable: ['untouched', 'untouched-tls']
+  },
+  unknown: {
+    strict: ['mtls-marked-http', 'mtls-marked', 'mtls-unmarked-http', 'mtls-unmarked'],
+    permissive: ['mtls-marked-http', 'mtls-marked', 'plaintext-http', 'untouched', 'untouched-tls'],
+    disable: ['plaintext-http', 'untouched', 'untouched-tls']
   }
 }
 
@@ -61,15 +78,24 @@ const http =
   (cluster: string): Filter =>
     inboundHttp(peer, { routes: { case: 'routeConfig', value: singleRoute(cluster, { retry: false }) } })
 
+// What is neither is closed; every connection is one of the two once the TLS inspector has seen it.
 const TLS = { transportProtocol: 'tls' }
+const CLEAR = { transportProtocol: 'raw_buffer' }
 const MARKED = { ...TLS, serverNames: [`*.${SNI_SUFFIX}`] }
+// As a client offers it; TCP through a proxy of the mesh offers nothing.
+const HTTP_OFFERED = { applicationProtocols: ['h2', 'http/1.1'] }
+// As Envoy's HTTP inspector calls what it found.
+const HTTP_FOUND = { applicationProtocols: ['http/1.0', 'http/1.1', 'h2c'] }
 
 const CONTENT: Readonly<Record<Chain, ChainContent>> = {
   mtls: { match: TLS, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
   'mtls-marked': { match: MARKED, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
+  'mtls-marked-http': { match: { ...MARKED, ...HTTP_OFFERED }, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
   'mtls-unmarked': { match: TLS, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
-  plaintext: { match: { transportProtocol: 'raw_buffer' }, filter: http('unknown') },
-  untouched: { match: {}, filter: tcp },
+  'mtls-unmarked-http': { match: { ...TLS, ...HTTP_OFFERED }, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
+  plaintext: { match: CLEAR, filter: http('unknown') },
+  'plaintext-http': { match: { ...CLEAR, ...HTTP_FOUND }, filter: http('unknown') },
+  untouched: { match: CLEAR, filter: tcp },
   'untouched-tls': { match: TLS, filter: tcp }
 }
 
@@ -82,7 +108,7 @@ const MODES: Readonly<Record<MutualTlsMode, Mode>> = {
 }
 
 const KINDS: Readonly<Record<Protocol, Kind>> = {
-  [Protocol.UNSPECIFIED]: 'tcp',
+  [Protocol.UNSPECIFIED]: 'unknown',
   [Protocol.TCP]: 'tcp',
   [Protocol.HTTP]: 'http',
   [Protocol.HTTP2]: 'http',
@@ -103,7 +129,7 @@ export interface InboundPort {
 export function inboundChains(port: InboundPort): readonly FilterChain[] {
   const destination = port.destinationPort === undefined ? {} : { destinationPort: port.destinationPort }
   // proto3 enums are open: a value that is not known here is one that a newer authority knows.
-  const kind = KINDS[port.protocol] ?? 'tcp'
+  const kind = KINDS[port.protocol] ?? 'unknown'
   const mode = MODES[port.mode] ?? 'strict'
   return CHAINS[kind][mode].map(chain => {
     const { match, socket, filter } = CONTENT[chain]

@@ -6,6 +6,7 @@ import {
   ListenerFilterSchema
 } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_pb.js'
+import { HttpInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
 import { OriginalDstSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { TlsInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { createResource, type Resource } from '../../shared/xds/index.ts'
@@ -14,7 +15,9 @@ import { socketAddress } from './address.ts'
 import { milliseconds } from './duration.ts'
 
 /** What differs between listeners. */
-type ListenerParts = Partial<Pick<Listener, 'listenerFilters' | 'filterChains' | 'defaultFilterChain'>>
+type ListenerParts = Partial<
+  Pick<Listener, 'listenerFilters' | 'filterChains' | 'filterChainMatcher' | 'defaultFilterChain'>
+>
 
 /** Reads where the connection was going before it was redirected. */
 export const ORIGINAL_DESTINATION: ListenerFilter = create(ListenerFilterSchema, {
@@ -28,8 +31,18 @@ export const TLS_INSPECTOR: ListenerFilter = create(ListenerFilterSchema, {
   configType: { case: 'typedConfig', value: anyPack(TlsInspectorSchema, create(TlsInspectorSchema)) }
 })
 
-// Where the server speaks first there are no first bytes to wait for. Such a connection in the clear is taken for
-// what it is after this time; mutual TLS always starts with the client and does not wait.
+/**
+ * Tells HTTP in the clear by its request line, for chains that ask. Comes after the TLS inspector, whose TLS it leaves
+ * alone. Bytes that can be no request line are told by the first few; only half a request line is waited for.
+ */
+export const HTTP_INSPECTOR: ListenerFilter = create(ListenerFilterSchema, {
+  name: 'envoy.filters.listener.http_inspector',
+  configType: { case: 'typedConfig', value: anyPack(HttpInspectorSchema, create(HttpInspectorSchema)) }
+})
+
+// Where the server speaks first there are no first bytes to wait for. A connection in the clear waits no longer than
+// this for all inspectors together, and is then what was declared, or bytes; mutual TLS always starts with the client
+// and does not wait.
 const INSPECTION_LIMIT_MS = 2_000
 
 /**

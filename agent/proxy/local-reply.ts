@@ -1,10 +1,12 @@
 import { create } from '@bufbuild/protobuf'
+import { type HeaderValueOption, HeaderValueOptionSchema } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import {
   type LocalReplyConfig,
   LocalReplyConfigSchema,
   ResponseMapperSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { Direction } from './access-log.ts'
+import { UNDELIVERED_HEADER } from './undelivered.ts'
 
 /** Who is answered: a peer or the application, or the kubelet. */
 type Reader = Direction | 'probe'
@@ -27,11 +29,19 @@ const SENTENCES: Readonly<Record<Reader, Readonly<Record<string, string>>>> = {
   }
 }
 
+/** What a proxy says to another, and not to people. */
+const HEADERS: Readonly<Record<Reader, Readonly<Record<string, string>>>> = {
+  outbound: {},
+  inbound: { UF: UNDELIVERED_HEADER },
+  probe: {}
+}
+
 export const localReply = (reader: Reader): LocalReplyConfig =>
   create(LocalReplyConfigSchema, {
     mappers: Object.entries(SENTENCES[reader]).map(([flag, sentence]) =>
       create(ResponseMapperSchema, {
         filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: [flag] } } },
+        headersToAdd: headersOf(HEADERS[reader][flag]),
         bodyFormatOverride: {
           format: {
             case: 'textFormatSource',
@@ -41,3 +51,6 @@ export const localReply = (reader: Reader): LocalReplyConfig =>
       })
     )
   })
+
+const headersOf = (name: string | undefined): HeaderValueOption[] =>
+  name === undefined ? [] : [create(HeaderValueOptionSchema, { header: { key: name, value: 'true' } })]

@@ -1,4 +1,5 @@
 import { BOOTSTRAP_CLUSTERS } from '../../shared/bootstrap/index.ts'
+import type { Probe } from '../../shared/probes/index.ts'
 
 /** Ports that the proxy itself listens on; no workload port of the same number is ever served. */
 export const PORTS = {
@@ -42,13 +43,20 @@ export const inboundListenerName = (port: number): string => `inbound/${port}`
 /** The cluster behind that listener. */
 export const inboundClusterName = (port: number): string => `inbound/${port}`
 
-/** The cluster by which a port of the application is probed. */
-export const probeClusterName = (port: number, scheme: 'HTTP' | 'HTTPS'): string =>
-  `probe/${scheme.toLowerCase()}/${port}`
+/** The cluster by which a port of the application is probed: one for each way of asking. */
+export const probeClusterName = (probe: Probe): string =>
+  `probe/${probe.protocol === 'http' ? probe.scheme.toLowerCase() : probe.protocol}/${probe.port}`
 
 /** The cluster of one port of a Service; its endpoints have the same name. */
 export const outboundClusterName = (namespace: string, service: string, port: number): string =>
   `outbound/${namespace}/${service}/${port}`
+
+/**
+ * The cluster of one port of a Service for connections to the address of an endpoint, and the chain that leads there.
+ * The number is the Service's, as in its server name; the connection has the endpoint's own.
+ */
+export const directClusterName = (namespace: string, service: string, port: number): string =>
+  `direct/${namespace}/${service}/${port}`
 
 /** The secret that says who may serve a Service. */
 export const peersSecretName = (namespace: string, service: string): string => `peers/${namespace}/${service}`

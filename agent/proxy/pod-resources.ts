@@ -7,11 +7,12 @@ import { type Families, familiesOf, wildcardsOf } from './families.ts'
 import { metricsListener, readinessListener } from './health-listeners.ts'
 import type { Interception } from './interception.ts'
 import { memoize } from './memoize.ts'
-import type { MeshState } from './mesh-state.ts'
+import { inOrder, type MeshState } from './mesh-state.ts'
 import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
 import { redirectInboundClusters, redirectInboundListener } from './redirect-inbound.ts'
-import { passthroughCluster, redirectOutboundListener } from './redirect-outbound.ts'
+import { passthroughCluster, redirectOutboundFilters, redirectOutboundListener } from './redirect-outbound.ts'
 import type { PodSvid } from './secrets.ts'
+import { directClusters } from './service-cluster.ts'
 
 /** One pod, as its node's agent knows it. */
 export interface PodState {
@@ -27,6 +28,8 @@ export interface PodResources {
   readonly clusters: readonly Resource[]
   readonly listeners: readonly Resource[]
   readonly routes: readonly Resource[]
+  /** Filters of the listeners, where these hold a reference only. */
+  readonly filters: readonly Resource[]
 }
 
 /**
@@ -41,14 +44,20 @@ export function podResources(state: MeshState, { workload, interception, probes 
       const families = familiesOf(workload)
       const probing = redirectProbeResources(workload, probes)
       return {
-        clusters: [passthroughCluster, ...redirectInboundClusters[families].values(), ...probing.clusters],
+        clusters: [
+          passthroughCluster,
+          ...inOrder(state.services).flatMap(directClusters),
+          ...redirectInboundClusters[families].values(),
+          ...probing.clusters
+        ],
         listeners: [
-          redirectOutboundListener(state.services, families),
+          redirectOutboundListener(state, families),
           redirectInboundListener(workload),
           ...redirectHealthListeners[families],
           ...probing.listeners
         ],
-        routes: []
+        routes: [],
+        filters: redirectOutboundFilters(state.services)
       }
     }
     case 'explicit': {
@@ -64,7 +73,8 @@ export function podResources(state: MeshState, { workload, interception, probes 
           ...explicitHealthListeners(workload),
           ...probing.listeners
         ],
-        routes: [explicitRoutes(state.mesh, state.services, workload.namespace)]
+        routes: [explicitRoutes(state.mesh, state.services, workload.namespace)],
+        filters: []
       }
     }
   }

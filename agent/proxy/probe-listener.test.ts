@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { JsonObject } from '@bufbuild/protobuf'
-import type { Probe } from '../../shared/probes/index.ts'
+import type { HttpProbe, Probe } from '../../shared/probes/index.ts'
 import type { Resource } from '../../shared/xds/index.ts'
 import { resourceJson } from '../../test/envoy/index.ts'
 import { newWorkload } from './fixtures.test-support.ts'
 import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
 
-const probe = (change: Partial<Probe> = {}): Probe => ({
+const probe = (change: Partial<HttpProbe> = {}): Probe => ({
   container: 'orders',
   kind: 'readiness',
+  protocol: 'http',
   port: 8080,
   path: '/ready',
   scheme: 'HTTP',
@@ -71,6 +72,33 @@ describe('the port of probes', () => {
       clusters.map(({ name }) => name),
       ['probe/http/8080', 'probe/https/8080']
     )
+  })
+
+  const tcp: Probe = { container: 'db', kind: 'readiness', protocol: 'tcp', port: 8080 }
+  const grpc: Probe = { container: 'rpc', kind: 'liveness', protocol: 'grpc', port: 8080, service: 'x' }
+
+  it('asks each kind of probe in its own way, of one port as well', () => {
+    const { clusters } = redirectProbeResources(newWorkload({}), [probe(), tcp, { ...tcp, kind: 'startup' }, grpc])
+    assert.deepEqual(
+      clusters.map(({ name }) => name),
+      ['probe/http/8080', 'probe/tcp/8080', 'probe/grpc/8080']
+    )
+    for (const cluster of clusters)
+      assert.deepEqual(json([cluster])['upstreamBindConfig'], {
+        sourceAddress: { address: '127.0.0.6', portValue: 0 }
+      })
+  })
+
+  it('runs scripts only for the probes that need one', () => {
+    const scripts = (probes: readonly Probe[]): readonly number[] => {
+      const { clusters, listeners } = redirectProbeResources(newWorkload({}), probes)
+      return [listeners, clusters].map(
+        resources => JSON.stringify(resources.map(resourceJson)).split('lua.v3.Lua"').length - 1
+      )
+    }
+    assert.deepEqual(scripts([probe(), probe({ kind: 'preStop' })]), [0, 0])
+    assert.deepEqual(scripts([probe(), tcp]), [1, 1])
+    assert.deepEqual(scripts([probe(), grpc]), [1, 0])
   })
 
   it('is the same objects for the same pod', () => {

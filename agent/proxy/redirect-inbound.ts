@@ -4,23 +4,23 @@ import { BindConfigSchema, ExtraSourceAddressSchema } from '../../shared/proto/g
 import { type Resource, type ResourceMap, resourceMap } from '../../shared/xds/index.ts'
 import { anyPortOf } from './address.ts'
 import { originalDestinationCluster } from './cluster.ts'
+import { declarationNote } from './declaration-note.ts'
 import { deliverySourcesOf, type Families, familiesOf, wildcardsOf } from './families.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
-import { listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
+import { HTTP_INSPECTOR, listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
 import { memoize } from './memoize.ts'
 import { NAMES, PORTS } from './names.ts'
-import { blackHole } from './redirect-outbound.ts'
 import { workloadPorts } from './workload-ports.ts'
 
 /**
- * The listener of all incoming connections. Ports of which nothing is known carry bytes, under the mode of the
- * workload: strict is strict on every port.
+ * The listener of all incoming connections. Ports of which nothing is known are under the mode of the workload:
+ * strict is strict on every port.
  */
 export const redirectInboundListener: (workload: Workload) => Resource = memoize(workload =>
   listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
-    listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR],
+    listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
     filterChains: [
-      blackHole(PORTS.inbound),
+      declarationNote(workloadPorts(workload)),
       ...workloadPorts(workload).flatMap(({ number, protocol }) =>
         inboundChains({
           name: String(number),
@@ -32,7 +32,7 @@ export const redirectInboundListener: (workload: Workload) => Resource = memoize
       ),
       ...inboundChains({
         name: 'undeclared',
-        protocol: Protocol.TCP,
+        protocol: Protocol.UNSPECIFIED,
         mode: workload.mode,
         cluster: NAMES.cluster.inbound
       })

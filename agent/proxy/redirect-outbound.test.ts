@@ -1,89 +1,212 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Protocol, type Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import fc from 'fast-check'
+import { type Endpoints, Protocol, type Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { resourceJson } from '../../test/envoy/index.ts'
-import { newService } from './fixtures.test-support.ts'
-import { redirectOutboundListener } from './redirect-outbound.ts'
+import { newEndpoints, newService, newState } from './fixtures.test-support.ts'
+import { redirectOutboundFilters, redirectOutboundListener } from './redirect-outbound.ts'
 
 interface Chain {
   readonly name: string
-  readonly filterChainMatch?: {
-    destinationPort?: number
-    prefixRanges?: { addressPrefix: string; prefixLen: number }[]
-  }
-  readonly filters?: readonly { readonly name: string; readonly typedConfig: Record<string, unknown> }[]
+  readonly filters?: readonly { readonly name: string; readonly configDiscovery?: unknown; readonly typedConfig?: At }[]
 }
 
 interface Listener {
   readonly filterChains: readonly Chain[]
+  readonly filterChainMatcher: At
   readonly defaultFilterChain: Chain
   readonly address: { socketAddress: { address: string; portValue: number } }
   readonly additionalAddresses?: readonly { address: { socketAddress: { address: string } } }[]
 }
 
-const mapOf = (...services: readonly Service[]): ReadonlyMap<string, Service> =>
-  new Map(services.map(service => [`${service.namespace}/${service.name}`, service]))
-const listenerOf = (...services: readonly Service[]): Listener =>
-  resourceJson(redirectOutboundListener(mapOf(...services), 'ipv4')) as unknown as Listener
+type At = Readonly<Record<string, unknown>>
+
+interface Part {
+  readonly services: readonly Service[]
+  readonly endpoints?: Readonly<Record<string, Endpoints>>
+}
+
+const stateOf = ({ services, endpoints = {} }: Part) => newState({ roots: [], services, endpoints })
+const listenerOf = (part: Part): Listener =>
+  resourceJson(redirectOutboundListener(stateOf(part), 'ipv4')) as unknown as Listener
+const chainsOf = (part: Part): string[] => listenerOf(part).filterChains.map(({ name }) => name)
 const port = (number: number, protocol = Protocol.HTTP) => ({ number, name: `p${number}`, protocol })
-const targets = ({ filterChains }: Listener): (string | undefined)[] => filterChains.slice(1).map(chain => chain.name)
+
+/** The configuration of each filter that chains refer to. */
+const filtersOf = (part: Part): Map<string, At> =>
+  new Map(
+    redirectOutboundFilters(stateOf(part).services).map(filter => [
+      filter.name,
+      resourceJson(filter)['typedConfig'] as At
+    ])
+  )
+
+/** `10.96.0.7/32 80: the chain`, one line for each destination. */
+function destinationsOf(part: Part): string[] {
+  const { exactMatchMap } = listenerOf(part).filterChainMatcher['matcherTree'] as {
+    exactMatchMap: { map: Record<string, { matcher?: At; action?: At }> }
+  }
+  return Object.entries(exactMatchMap.map).flatMap(([port, { matcher, action }]) => {
+    if (action !== undefined) return [`* ${port}: ${chainIn(action)}`]
+    const tree = matcher?.['matcherTree'] as { customMatch: { typedConfig: { rangeMatchers: Range[] } } }
+    return tree.customMatch.typedConfig.rangeMatchers.flatMap(({ ranges, onMatch }) =>
+      ranges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen} ${port}: ${chainIn(onMatch.action)}`)
+    )
+  })
+}
+
+interface Range {
+  readonly ranges: readonly { readonly addressPrefix: string; readonly prefixLen: number }[]
+  readonly onMatch: { readonly action: At }
+}
+
+const chainIn = (action: At): string => (action['typedConfig'] as { value: string }).value
+const BLACK_HOLE = '* 15001: black-hole'
+const SOMEBODY = ['spiffe://mesh.test/ns/shop/sa/orders']
 
 describe('the listener of redirected outgoing connections', () => {
-  it('has a chain for each address and port of a Service', () => {
-    const service = newService({ addresses: ['10.96.0.7', 'fd00::7'], ports: [port(80), port(5432, Protocol.TCP)] })
-    const { filterChains } = listenerOf(service)
+  it('leads the addresses of a Service to a chain for each of its ports', () => {
+    const ports = [port(80), port(9050, Protocol.HTTP2), port(5432, Protocol.TCP), port(8443, Protocol.TLS)]
+    const part = { services: [newService({ addresses: ['10.96.0.7', 'fd00::7'], ports })] }
+    assert.deepEqual(destinationsOf(part), [
+      ...[80, 5432, 8443, 9050].flatMap(number => [
+        `10.96.0.7/32 ${number}: outbound/shop/orders/${number}`,
+        `fd00::7/128 ${number}: outbound/shop/orders/${number}`
+      ]),
+      BLACK_HOLE
+    ])
+    const kind = ({ '@type': type }: At) => String(type).split('.').at(-1)
     assert.deepEqual(
-      filterChains
-        .slice(1)
-        .map(({ filterChainMatch: match }) => [
-          match?.prefixRanges?.[0]?.addressPrefix,
-          match?.prefixRanges?.[0]?.prefixLen,
-          match?.destinationPort
-        ]),
+      [...filtersOf(part)].map(([name, config]) => [name, kind(config)]),
       [
-        ['10.96.0.7', 32, 80],
-        ['fd00::7', 128, 80],
-        ['10.96.0.7', 32, 5432],
-        ['fd00::7', 128, 5432]
+        ['outbound/shop/orders/80/http', 'HttpConnectionManager'],
+        ['outbound/shop/orders/9050/http', 'HttpConnectionManager'],
+        ['outbound/shop/orders/5432/tcp', 'TcpProxy'],
+        ['outbound/shop/orders/8443/tcp', 'TcpProxy']
       ]
     )
-    assert.deepEqual(
-      filterChains.slice(1).map(({ filters }) => filters?.[0]?.name.split('.').at(-1)),
-      ['http_connection_manager', 'http_connection_manager', 'tcp_proxy', 'tcp_proxy']
-    )
+  })
+
+  it('leads addresses of endpoints that accept mutual TLS to a chain of their own, by their own port', () => {
+    const service = newService({ ports: [port(80)], identities: SOMEBODY })
+    const endpoints = newEndpoints([
+      {
+        servicePort: 80,
+        endpoints: [
+          { address: '10.1.0.1', port: 8080, mutualTls: true },
+          { address: 'fd00::1', port: 8081, mutualTls: true },
+          { address: '10.1.0.2', port: 8080, mutualTls: false }
+        ]
+      }
+    ])
+    const part = { services: [service], endpoints: { 'shop/orders': endpoints } }
+    assert.deepEqual(destinationsOf(part), [
+      '10.1.0.1/32 8080: direct/shop/orders/80',
+      'fd00::1/128 8081: direct/shop/orders/80',
+      BLACK_HOLE
+    ])
+    assert.deepEqual(chainsOf(part), ['black-hole', 'direct/shop/orders/80'])
+  })
+
+  it('closes connections to endpoints with mutual TLS of a Service that nobody may serve', () => {
+    const endpoints = newEndpoints([
+      { servicePort: 80, endpoints: [{ address: '10.1.0.1', port: 8080, mutualTls: true }] }
+    ])
+    const part = { services: [newService({ ports: [port(80)] })], endpoints: { 'shop/orders': endpoints } }
+    assert.deepEqual(destinationsOf(part), ['10.1.0.1/32 8080: black-hole', BLACK_HOLE])
+    assert.deepEqual(listenerOf(part).filterChains, [{ name: 'black-hole' }])
   })
 
   it('leads every host that a request may name to the Service that was called', () => {
-    const { filterChains } = listenerOf(newService({ addresses: ['10.96.0.7'], ports: [port(80)] }))
-    const routes = filterChains[1]?.filters?.[0]?.typedConfig['routeConfig'] as Record<string, unknown>
-    const [virtualHost, ...others] = routes['virtualHosts'] as { domains: string[]; routes: { route: object }[] }[]
-    assert.deepEqual(others, [])
-    assert.deepEqual(virtualHost?.domains, ['*'])
-    assert.deepEqual(
-      virtualHost?.routes.map(({ route }) => (route as { cluster: string }).cluster),
-      ['outbound/shop/orders/80']
-    )
+    const service = newService({ addresses: ['10.96.0.7'], ports: [port(80)], identities: SOMEBODY })
+    const filters = filtersOf({ services: [service] })
+    for (const name of ['outbound/shop/orders/80', 'direct/shop/orders/80']) {
+      const routes = filters.get(`${name}/http`)?.['routeConfig'] as Record<string, unknown>
+      const [virtualHost, ...others] = routes['virtualHosts'] as { domains: string[]; routes: { route: object }[] }[]
+      assert.deepEqual(others, [])
+      assert.deepEqual(virtualHost?.domains, ['*'])
+      assert.deepEqual(
+        virtualHost?.routes.map(({ route }) => (route as { cluster: string }).cluster),
+        [name]
+      )
+    }
+  })
+
+  it('tries no second time where the client has chosen the endpoint itself', () => {
+    const ports = [port(80), port(5432, Protocol.TCP)]
+    const filters = filtersOf({ services: [newService({ addresses: ['10.96.0.7'], ports, identities: SOMEBODY })] })
+    const text = (name: string): string => JSON.stringify(filters.get(name))
+    assert.match(text('outbound/shop/orders/80/http'), /"retryPolicy"/)
+    assert.doesNotMatch(text('direct/shop/orders/80/http'), /"retryPolicy"/)
+    assert.equal(filters.get('outbound/shop/orders/5432/tcp')?.['maxConnectAttempts'], 3)
+    assert.equal(filters.get('direct/shop/orders/5432/tcp')?.['maxConnectAttempts'], 1)
+  })
+
+  it('has every filter by reference, under a name that no other kind of filter has, and waits for it', () => {
+    const ports = [port(80), port(5432, Protocol.TCP)]
+    const part = { services: [newService({ addresses: ['10.96.0.7'], ports, identities: SOMEBODY })] }
+    const filters = filtersOf(part)
+    const chains = listenerOf(part).filterChains.slice(1)
+    assert.equal(chains.length, filters.size)
+    for (const { name: chain, filters: [filter, ...others] = [] } of chains) {
+      const name = `${chain}/${chain.endsWith('80') ? 'http' : 'tcp'}`
+      assert.deepEqual(others, [])
+      assert.deepEqual(filter, {
+        name,
+        configDiscovery: {
+          configSource: { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: '0s' },
+          typeUrls: [filters.get(name)?.['@type']]
+        }
+      })
+    }
   })
 
   it('closes connections to its own port, whoever claims it', () => {
-    const { filterChains } = listenerOf(newService({ addresses: ['10.96.0.7'], ports: [port(15001)] }))
-    assert.deepEqual(filterChains, [{ name: 'black-hole', filterChainMatch: { destinationPort: 15001 } }])
+    const service = newService({ addresses: ['10.96.0.7'], ports: [port(15001)], identities: SOMEBODY })
+    const endpoints = newEndpoints([
+      { servicePort: 15001, endpoints: [{ address: '10.1.0.1', port: 15001, mutualTls: true }] }
+    ])
+    assert.deepEqual(destinationsOf({ services: [service], endpoints: { 'shop/orders': endpoints } }), [BLACK_HOLE])
   })
 
   it('passes on what is no Service: by default, and for Services without an address', () => {
-    const { filterChains, defaultFilterChain } = listenerOf(newService({ addresses: [], ports: [port(80)] }))
-    assert.equal(filterChains.length, 1)
-    assert.equal(defaultFilterChain.filters?.[0]?.typedConfig['cluster'], 'passthrough')
+    const part = { services: [newService({ addresses: [], ports: [port(80)] })] }
+    assert.deepEqual(destinationsOf(part), [BLACK_HOLE])
+    assert.equal(listenerOf(part).defaultFilterChain.filters?.[0]?.typedConfig?.['cluster'], 'passthrough')
   })
 
   it('gives an address that two Services claim to the first by name, so that Envoy takes the rest', () => {
     const [first, second] = ['a', 'b'].map(name => newService({ name, addresses: ['10.96.0.7'], ports: [port(80)] }))
     assert.ok(first && second)
-    for (const order of [
+    for (const services of [
       [first, second],
       [second, first]
     ])
-      assert.deepEqual(targets(listenerOf(...order)), ['10.96.0.7/80/shop/a'])
+      assert.deepEqual(destinationsOf({ services }), ['10.96.0.7/32 80: outbound/shop/a/80', BLACK_HOLE])
+  })
+
+  it('gives an endpoint of several Services and ports to the first of them, and the address of a Service to it', () => {
+    const ports = [port(80), port(81)]
+    const at = (address: string) => ({ endpoints: [{ address, port: 8080, mutualTls: true }] })
+    const both = newEndpoints([
+      { servicePort: 81, ...at('10.1.0.1') },
+      { servicePort: 80, ...at('10.1.0.1') }
+    ])
+    const onto = newEndpoints([{ servicePort: 80, ...at('10.96.0.7') }])
+    const services = [
+      newService({ name: 'c', addresses: ['10.96.0.7'], ports: [port(8080)] }),
+      newService({ name: 'b', ports, identities: SOMEBODY }),
+      newService({ name: 'a', ports, identities: SOMEBODY })
+    ]
+    assert.deepEqual(destinationsOf({ services, endpoints: { 'shop/a': both, 'shop/b': both } }), [
+      '10.96.0.7/32 8080: outbound/shop/c/8080',
+      '10.1.0.1/32 8080: direct/shop/a/80',
+      BLACK_HOLE
+    ])
+    assert.deepEqual(destinationsOf({ services, endpoints: { 'shop/a': onto } }), [
+      '10.96.0.7/32 8080: outbound/shop/c/8080',
+      BLACK_HOLE
+    ])
   })
 
   it('does not depend on the order in which Services were heard of', () => {
@@ -91,7 +214,7 @@ describe('the listener of redirected outgoing connections', () => {
       newService({ name, addresses: [`10.96.0.${index}`], ports: [port(80)] })
     )
     const versions = [services, [...services].reverse()].map(
-      list => redirectOutboundListener(mapOf(...list), 'ipv4').version
+      list => redirectOutboundListener(stateOf({ services: list }), 'ipv4').version
     )
     assert.equal(versions[0], versions[1])
   })
@@ -101,15 +224,34 @@ describe('the listener of redirected outgoing connections', () => {
       newService({ name, addresses: [`10.96.0.${index}`], ports: [port(80)] })
     )
     assert.ok(a && b)
-    const alone = listenerOf(a)
-    const both = listenerOf(a, b)
+    const alone = listenerOf({ services: [a] })
+    const both = listenerOf({ services: [a, b] })
     assert.deepEqual(both.filterChains.slice(0, 2), alone.filterChains)
-    assert.deepEqual({ ...both, filterChains: [] }, { ...alone, filterChains: [] })
+    const rest = { filterChains: [], filterChainMatcher: {} }
+    assert.deepEqual({ ...both, ...rest }, { ...alone, ...rest })
+  })
+
+  it('leaves every chain as it is when endpoints or addresses come and go, whatever they are', () => {
+    const network = fc.integer({ min: 1, max: 254 }).map(last => `10.1.0.${last}`)
+    const endpoint = fc.record({ address: network, port: fc.integer({ min: 1, max: 65_535 }), mutualTls: fc.boolean() })
+    const chains = (addresses: string[], list: Parameters<typeof newEndpoints>[0]) =>
+      listenerOf({
+        services: [newService({ addresses, ports: [port(80)], identities: SOMEBODY })],
+        endpoints: { 'shop/orders': newEndpoints(list) }
+      }).filterChains
+    const without = chains(['10.96.0.7'], [])
+    fc.assert(
+      fc.property(fc.array(endpoint), fc.uniqueArray(network, { minLength: 1 }), (endpoints, addresses) => {
+        assert.deepEqual(chains(addresses, [{ servicePort: 80, endpoints }]), without)
+      })
+    )
   })
 
   it("listens on every address of the pod's families", () => {
     const addresses = (families: 'ipv4' | 'ipv6' | 'dual'): string[] => {
-      const listener = resourceJson(redirectOutboundListener(mapOf(), families)) as unknown as Listener
+      const listener = resourceJson(
+        redirectOutboundListener(stateOf({ services: [] }), families)
+      ) as unknown as Listener
       return [listener, ...(listener.additionalAddresses ?? [])].map(({ address }) => address.socketAddress.address)
     }
     assert.deepEqual(addresses('ipv4'), ['0.0.0.0'])

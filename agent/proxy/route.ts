@@ -14,10 +14,12 @@ import {
 } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
 import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { NEVER } from './duration.ts'
+import { UNDELIVERED_HEADER } from './undelivered.ts'
 
 // Only what provably did not reach an application is sent again, and to another endpoint where there is one.
 const RETRY: RetryPolicy = create(RetryPolicySchema, {
-  retryOn: 'connect-failure,refused-stream,reset-before-request',
+  retryOn: 'connect-failure,refused-stream,reset-before-request,retriable-headers',
+  retriableHeaders: [{ name: UNDELIVERED_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } }],
   numRetries: 2,
   retryHostPredicate: [
     {
@@ -35,6 +37,8 @@ const RETRY: RetryPolicy = create(RetryPolicySchema, {
 export function forwardRoute(cluster: string, options: { readonly retry: boolean }): Route {
   return create(RouteSchema, {
     match: { pathSpecifier: { case: 'prefix', value: '/' } },
+    // Of answers that came from further on; what this proxy itself answers has it added afterwards.
+    responseHeadersToRemove: [UNDELIVERED_HEADER],
     action: {
       case: 'route',
       value: {

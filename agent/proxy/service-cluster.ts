@@ -23,7 +23,7 @@ import { socketAddress } from './address.ts'
 import { cluster, httpVersionOf } from './cluster.ts'
 import { FROM_AGENT } from './config-source.ts'
 import { memoize, memoizePair } from './memoize.ts'
-import { outboundClusterName, peersSecretName, serverNameOf } from './names.ts'
+import { directClusterName, outboundClusterName, peersSecretName, serverNameOf } from './names.ts'
 import { clientSocket, PLAINTEXT_SOCKET } from './tls.ts'
 
 // Shorter than the hour after which the proxy at the other end closes, so that they do not close at the same moment.
@@ -65,6 +65,28 @@ export const serviceClusters: (service: Service) => readonly Resource[] = memoiz
     )
   })
 )
+
+/**
+ * One cluster for each port, for connections to the address of one of its endpoints: they go nowhere else. Always with
+ * mutual TLS; who asks for an endpoint without it is not led here. A Service that nobody may serve has none.
+ */
+export const directClusters: (service: Service) => readonly Resource[] = memoize(service =>
+  (hasServer(service) ? distinctPorts(service) : []).map(({ number, protocol }) => {
+    const { namespace, name } = service
+    return cluster(
+      directClusterName(namespace, name, number),
+      { http: httpVersionOf(protocol), idleMs: SERVICE_IDLE_MS, lifetimeMs: SERVICE_LIFETIME_MS },
+      {
+        clusterDiscoveryType: { case: 'type', value: Type.ORIGINAL_DST },
+        lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+        transportSocket: clientSocket(serverNameOf(namespace, name, number), peersSecretName(namespace, name))
+      }
+    )
+  })
+)
+
+/** Whether anybody may serve it: an account that is pinned, or that pods behind it have. */
+export const hasServer = ({ identities }: Service): boolean => identities.length > 0
 
 /** The endpoints of each port; a port that nothing is known of has none. Without an answer a proxy never starts. */
 export const serviceEndpoints: (service: Service, endpoints: Endpoints) => readonly Resource[] = memoizePair(

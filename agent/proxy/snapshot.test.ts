@@ -58,7 +58,7 @@ describe('a snapshot', () => {
     for (const interception of [REDIRECT, EXPLICIT])
       assert.deepEqual(
         new Set(composeSnapshot(state, podOf(interception)).types.keys()),
-        new Set([TYPE.secret, TYPE.cluster, TYPE.endpoint, TYPE.listener, TYPE.route])
+        new Set([TYPE.secret, TYPE.cluster, TYPE.endpoint, TYPE.extensionConfig, TYPE.listener, TYPE.route])
       )
   })
 
@@ -138,16 +138,16 @@ describe('a snapshot', () => {
     }
   })
 
-  it('costs a change of endpoints these endpoints', () => {
+  it('costs a change of endpoints these endpoints and the listener that knows their addresses', () => {
     const pod = podOf(REDIRECT)
     const endpoints = newEndpoints([
       { servicePort: 80, endpoints: [{ address: '10.9.9.9', port: 1, mutualTls: true }] }
     ])
     const changed = { ...state, endpoints: new Map([...state.endpoints, ['shop/service-0', endpoints]]) }
-    assert.deepEqual(
-      encodedFor(composeSnapshot(state, pod), composeSnapshot(changed, pod)),
-      [80, 81, 82, 83].map(port => `ClusterLoadAssignment outbound/shop/service-0/${port}`)
-    )
+    assert.deepEqual(encodedFor(composeSnapshot(state, pod), composeSnapshot(changed, pod)), [
+      ...[80, 81, 82, 83].map(port => `ClusterLoadAssignment outbound/shop/service-0/${port}`),
+      'Listener outbound'
+    ])
   })
 
   it('costs a change of identities a secret in content, and no cluster or listener', () => {
@@ -179,7 +179,8 @@ describe('a snapshot', () => {
       'Cluster outbound/shop/new/80',
       'ClusterLoadAssignment outbound/shop/new/80',
       'Listener outbound',
-      'Secret peers/shop/new'
+      'Secret peers/shop/new',
+      'TypedExtensionConfig outbound/shop/new/80/http'
     ])
   })
 

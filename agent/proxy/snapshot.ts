@@ -21,6 +21,7 @@ export function composeSnapshot(state: MeshState, pod: PodState): Snapshot {
       [TYPE.secret, secrets],
       [TYPE.cluster, joined(shared.clusters, own.clusters)],
       [TYPE.endpoint, shared.endpoints],
+      [TYPE.extensionConfig, resourceMap(own.filters)],
       [TYPE.listener, resourceMap(own.listeners)],
       [TYPE.route, resourceMap(own.routes)]
     ])

@@ -17,13 +17,14 @@ const AFTER_HANDSHAKE = {
 
 /**
  * The network filter that passes bytes between a connection and one to `cluster`, for as long as both like.
+ * `attempts`: how often it is connected to; by default, where another endpoint may take it, three times.
  * `mutualTls`: the application is connected to only when the peer has proven itself; by default Envoy would not wait,
  * and whoever can reach the port could make the application open connections.
  */
 export function tcpFilter(
   direction: Direction,
   cluster: string,
-  options: { readonly mutualTls?: boolean } = {}
+  options: { readonly mutualTls?: boolean; readonly attempts?: number } = {}
 ): Filter {
   const proxy = create(TcpProxySchema, {
     // Shared: what differs by service is told by the statistics of its cluster.
@@ -31,7 +32,7 @@ export function tcpFilter(
     clusterSpecifier: { case: 'cluster', value: cluster },
     idleTimeout: NEVER,
     // Towards a service, another endpoint may take it; beside the application there is no other.
-    maxConnectAttempts: direction === 'outbound' ? 3 : 1,
+    maxConnectAttempts: options.attempts ?? (direction === 'outbound' ? 3 : 1),
     ...(options.mutualTls ? AFTER_HANDSHAKE : {})
   })
   return create(FilterSchema, {

@@ -131,7 +131,7 @@ describe('the gate', () => {
 
 describe('the port of probes', () => {
   it('is there for a pod that has some, and opens with the gate', async () => {
-    const probe = { container: 'orders', kind: 'liveness', port: 8080, path: '/', scheme: 'HTTP', headers: [] } as const
+    const probe = { container: 'orders', kind: 'liveness', protocol: 'tcp', port: 8080 } as const
     const world = new World()
     const listeners = () => world.snapshots.sourceFor(`pod:${UID}`)?.current().types.get(TYPE.listener)
     world.set({ svid: await newSvid(), volumes: new Map([[UID, { ...volume, probes: [probe] }]]) })

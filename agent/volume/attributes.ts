@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { EXCLUSIONS, readList } from '../../shared/exclusions/index.ts'
 import { PROBES_ATTRIBUTE, type Probe, readProbes } from '../../shared/probes/index.ts'
 
 const PREFIX = 'countersign.dev/'
@@ -9,13 +10,16 @@ export const APPLICATION_ADDRESS = 'countersign.dev/application-address'
 /** What is wrong with a value, for whoever wrote it; `undefined` when it may be used. */
 type Check = (value: string) => string | undefined
 
+const expected = (allowed: string, value: string): string =>
+  `expected ${allowed}, got ${JSON.stringify(value.slice(0, 100))}`
+
 // Everything that a volume attribute of ours can be.
 const ATTRIBUTES: ReadonlyMap<string, Check> = new Map<string, Check>([
-  [
-    APPLICATION_ADDRESS,
-    value =>
-      isIP(value) !== 0 ? undefined : `expected an IPv4 or IPv6 address, got ${JSON.stringify(value.slice(0, 100))}`
-  ],
+  [APPLICATION_ADDRESS, value => (isIP(value) !== 0 ? undefined : expected('an IPv4 or IPv6 address', value))],
+  ...Object.values(EXCLUSIONS).map((list): [string, Check] => [
+    list.name,
+    value => (readList<unknown>(list, value) === undefined ? expected(list.allowed, value) : undefined)
+  ]),
   [
     PROBES_ATTRIBUTE,
     value => {

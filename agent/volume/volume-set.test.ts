@@ -170,7 +170,7 @@ describe('the set of volumes', () => {
     writeVolumeRecord(folder, record('uid-1', { attributes }))
     open()
     assert.deepEqual(volumes.current().get('uid-1')?.probes, [
-      { container: 'cart', kind: 'readiness', scheme: 'HTTP', ...probe }
+      { container: 'cart', kind: 'readiness', protocol: 'http', scheme: 'HTTP', ...probe }
     ])
     assert.deepEqual(lines, [])
   })

@@ -57,7 +57,17 @@ function isTrusted(service: Service, endpoint: Endpoint, { podOf, problems }: En
 
 function acceptsMutualTls(endpoint: Endpoint, { podOf, policyOf }: EndpointContext): boolean {
   const pod = podOf(endpoint)
-  return pod?.hasProxy === true && modeOfPort(policyOf(pod), endpoint.port) !== MutualTlsMode.DISABLE
+  if (pod?.hasProxy !== true || bypassesProxy(pod, endpoint)) return false
+  return modeOfPort(policyOf(pod), endpoint.port) !== MutualTlsMode.DISABLE
+}
+
+// The interface that has the addresses of a pod's status; container runtimes name it so, whatever the network is.
+const OWN_INTERFACE = 'eth0'
+
+/** Whether connections meet the bare application, because capture leaves them alone. */
+function bypassesProxy({ bypass, addresses }: Pod, { address, port }: Endpoint): boolean {
+  if (bypass === undefined) return false
+  return bypass.ports.includes(port) || (bypass.interfaces.includes(OWN_INTERFACE) && addresses.includes(address))
 }
 
 function compare(a: { address: string; port: number }, b: { address: string; port: number }): number {

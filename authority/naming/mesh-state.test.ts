@@ -250,12 +250,25 @@ const declared: readonly {
 }[] = [
   { title: 'a pod without declarations has no ports', manifests: [pod()], expected: [] },
   {
-    title: 'a port of a container is TCP unless its name says otherwise',
+    title: 'a port of a container is what its name says, or anything',
     manifests: [pod({ ports: [port(1), port(2, 'web'), port(3, 'grpc')] })],
-    expected: ['1 TCP', '2 TCP', '3 HTTP2']
+    expected: ['1 UNSPECIFIED', '2 UNSPECIFIED', '3 HTTP2']
   },
   { title: 'a UDP port is none', manifests: [pod({ ports: [{ containerPort: 53, protocol: 'UDP' }] })], expected: [] },
   { title: 'the target port of a Service is a port', manifests: [pod(), service()], expected: ['8080 HTTP'] },
+  {
+    title: 'a port that is said to be TCP is not one of which nothing is said',
+    manifests: [pod({ ports: [port(8080, 'tcp')] }), service({ ports: [{ name: 'redis', port: 1, targetPort: 9 }] })],
+    expected: ['9 TCP', '8080 TCP']
+  },
+  {
+    title: 'an appProtocol that is not known is not what the container says either',
+    manifests: [
+      pod({ ports: [port(8080, 'http')] }),
+      service({ ports: [{ name: 'http', appProtocol: 'amqps', port: 80, targetPort: 8080 }] })
+    ],
+    expected: ['8080 UNSPECIFIED']
+  },
   {
     title: "the port of a Service wins over the name of the container's",
     manifests: [pod({ ports: [port(8080, 'tcp-x')] }), service()],
@@ -270,9 +283,9 @@ const declared: readonly {
     expected: ['8080 HTTP']
   },
   {
-    title: 'a Service that says nothing of a port that is not declared makes it TCP',
+    title: 'a Service that says nothing makes a port known, and not what is spoken',
     manifests: [pod(), service({ ports: [{ port: 80, targetPort: 9000 }] })],
-    expected: ['9000 TCP']
+    expected: ['9000 UNSPECIFIED']
   },
   {
     title: 'a named target port is found',
@@ -306,7 +319,7 @@ const declared: readonly {
   {
     title: 'ports are in the order of their numbers',
     manifests: [pod({ ports: [port(9), port(7)] }), service()],
-    expected: ['7 TCP', '9 TCP', '8080 HTTP']
+    expected: ['7 UNSPECIFIED', '9 UNSPECIFIED', '8080 HTTP']
   }
 ]
 
@@ -319,6 +332,48 @@ for (const { title, manifests, expected, problems = [] } of declared)
       problems
     )
   })
+
+test('says of every port why it is taken for what it is', () => {
+  const state = stateOf(
+    pod({ ports: [port(1), port(2, 'grpc-api'), port(3, 'tcp')] }),
+    service({
+      ports: [
+        { name: 'http-web', port: 80, targetPort: 3 },
+        { name: 'web', appProtocol: 'kubernetes.io/h2c', port: 81, targetPort: 4 },
+        { name: 'web2', appProtocol: 'amqps', port: 82, targetPort: 5 },
+        { name: 'admin', port: 83, targetPort: 6 }
+      ]
+    })
+  )
+  assert.deepEqual(
+    state.workloadsByNode
+      .get('node-1')
+      ?.get('uid-orders-1')
+      ?.ports.map(({ number, reason }) => `${number}: ${reason}`),
+    [
+      '1: nothing says what is spoken',
+      '2: port name "grpc-api" of a container',
+      '3: port name "http-web" of Service shop/orders',
+      '4: appProtocol "kubernetes.io/h2c" of Service shop/orders',
+      '5: appProtocol "amqps" of Service shop/orders',
+      '6: nothing says what is spoken'
+    ]
+  )
+})
+
+test('a Service tells its clients when it says nothing of a port', () => {
+  const ports = [
+    { name: 'web', port: 80 },
+    { name: 'tcp', port: 81 },
+    { name: 'http', appProtocol: 'amqps', port: 82 }
+  ]
+  assert.deepEqual(
+    stateOf(service({ ports }))
+      .services.get('shop/orders')
+      ?.ports.map(({ protocol }) => Protocol[protocol]),
+    ['UNSPECIFIED', 'TCP', 'UNSPECIFIED']
+  )
+})
 
 const noWorkload: readonly { title: string; pod: Manifest }[] = [
   { title: 'without a proxy', pod: pod({ proxy: false }) },

@@ -37,21 +37,29 @@ export interface PodOptions {
   readonly phase?: string
   readonly deleted?: boolean
   readonly ports?: readonly object[]
+  readonly annotations?: Readonly<Record<string, string>>
+  /** What is in the volume of its proxy; it has none unless given. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined
 }
 
 /** A pod of the Service orders, running, ready, with a proxy, unless something else is said. */
 export function pod(options: PodOptions = {}): Manifest {
   const { name = 'orders-1', namespace = 'shop', account = 'orders', labels = { app: 'orders' }, ports = [] } = options
   const { proxy = true, address = '10.0.0.1', ready = true, phase = 'Running', deleted = false } = options
+  const { annotations = {}, attributes: volumeAttributes } = options
   const nodeName = 'node' in options ? options.node : 'node-1'
   return {
     kind: 'Pod',
-    metadata: { name, namespace, uid: `uid-${name}`, labels, ...(deleted ? { deletionTimestamp: new Date(0) } : {}) },
+    metadata: {
+      ...{ name, namespace, uid: `uid-${name}`, labels, annotations },
+      ...(deleted ? { deletionTimestamp: new Date(0) } : {})
+    },
     spec: {
       nodeName,
       serviceAccountName: account,
       initContainers: proxy ? [{ name: 'countersign-proxy', restartPolicy: 'Always' }] : [],
-      containers: [{ name: 'app', ports }]
+      containers: [{ name: 'app', ports }],
+      volumes: volumeAttributes && [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes } }]
     },
     status: { phase, podIP: address, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] }
   }

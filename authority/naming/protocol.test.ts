@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { declaredProtocol } from './protocol.ts'
+import { declarationOf } from './protocol.ts'
 
 const rows: readonly {
   title: string
@@ -30,10 +30,10 @@ const rows: readonly {
   { title: 'appProtocol alone', appProtocol: 'http', expected: 'HTTP' },
   { title: 'appProtocol wins over the name', name: 'http', appProtocol: 'tcp', expected: 'TCP' },
   {
-    title: 'an appProtocol that is not known is opaque, whatever the name says',
+    title: 'an appProtocol that is not known may be anything, whatever the name says',
     name: 'http',
     appProtocol: 'example.com/mine',
-    expected: 'TCP'
+    expected: 'UNSPECIFIED'
   },
   { title: 'upper case does not matter in appProtocol', appProtocol: 'HTTP', expected: 'HTTP' },
   { title: 'h2c of Kubernetes', appProtocol: 'kubernetes.io/h2c', expected: 'HTTP2' },
@@ -47,6 +47,8 @@ const rows: readonly {
 
 for (const { title, name = '', appProtocol, expected } of rows)
   test(`protocol: ${title}`, () => {
-    const protocol = declaredProtocol({ name, ...(appProtocol === undefined ? {} : { appProtocol }) })
-    assert.equal(protocol === undefined ? 'nothing' : Protocol[protocol], expected)
+    const declaration = declarationOf({ name, ...(appProtocol === undefined ? {} : { appProtocol }) })
+    assert.equal(declaration === undefined ? 'nothing' : Protocol[declaration.protocol], expected)
+    const field = appProtocol === undefined ? `port name "${name}"` : `appProtocol "${appProtocol}"`
+    assert.equal(declaration?.field, expected === 'nothing' ? undefined : field)
   })

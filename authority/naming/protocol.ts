@@ -26,18 +26,30 @@ const BY_APP_PROTOCOL: Readonly<Record<string, Protocol>> = {
 
 const GRPC_WEB = 'grpc-web'
 
+/** What is said to be spoken on a port. */
+export interface Declaration {
+  readonly protocol: Protocol
+  /** In which field, with its value, for people: `appProtocol "grpc"`. */
+  readonly field: string
+}
+
 /**
- * What the port of a Service says that is spoken on it: `appProtocol` alone where it is set (one that is not known
- * means opaque bytes), else the name up to its first dash. Undefined: it says nothing.
+ * What the port of a Service says that is spoken on it: `appProtocol` alone where it is set, else the name up to its
+ * first dash. An `appProtocol` that is not known says that it is something else: UNSPECIFIED, not even that it is no
+ * TLS. Undefined: nothing is said.
  *
  * Source: Istio, "Protocol Selection".
  */
-export function declaredProtocol({
+export function declarationOf({
   name,
   appProtocol
-}: Pick<ServicePort, 'name' | 'appProtocol'>): Protocol | undefined {
-  if (appProtocol !== undefined) return lookUp(BY_APP_PROTOCOL, appProtocol.toLowerCase()) ?? Protocol.TCP
-  return protocolOfName(name)
+}: Pick<ServicePort, 'name' | 'appProtocol'>): Declaration | undefined {
+  if (appProtocol !== undefined) {
+    const protocol = lookUp(BY_APP_PROTOCOL, appProtocol.toLowerCase()) ?? Protocol.UNSPECIFIED
+    return { protocol, field: `appProtocol "${appProtocol}"` }
+  }
+  const protocol = protocolOfName(name)
+  return protocol === undefined ? undefined : { protocol, field: `port name "${name}"` }
 }
 
 /** What the name of a port says, of a container's as of a Service's. Undefined: nothing. */

@@ -6,7 +6,7 @@ import {
   type Service as ServiceMessage,
   ServiceSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { declaredProtocol } from './protocol.ts'
+import { declarationOf } from './protocol.ts'
 
 /**
  * A Service as its clients see it. Its identities are those that it pins, or else the accounts of the pods behind it,
@@ -22,7 +22,11 @@ export function serviceMessage(service: Service, behind: readonly Pod[], trustDo
     name: service.name,
     addresses: [...service.addresses],
     ports: service.ports
-      .map(port => ({ number: port.number, name: port.name, protocol: declaredProtocol(port) ?? Protocol.TCP }))
+      .map(port => ({
+        number: port.number,
+        name: port.name,
+        protocol: declarationOf(port)?.protocol ?? Protocol.UNSPECIFIED
+      }))
       .sort((a, b) => a.number - b.number),
     identities: [...new Set(accounts)].map(account => spiffeIdOf(account, trustDomain)).sort()
   })

@@ -1,17 +1,23 @@
 import { type Pod, type Service, targetPortOf } from '../../shared/inventory/index.ts'
 import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { ProblemList } from './problem.ts'
-import { declaredProtocol, protocolOfName } from './protocol.ts'
+import { type Declaration, declarationOf, protocolOfName } from './protocol.ts'
 
 export interface DeclaredPort {
   readonly number: number
   readonly protocol: Protocol
+  /** Who says so, for people. */
+  readonly reason: string
 }
 
-interface Declaration {
-  readonly protocol: Protocol
-  readonly service: string
+/** Who declares, and what. */
+interface Claim extends Declaration {
+  readonly object: string
 }
+
+const reasonOf = ({ field, object }: Claim): string => `${field} of ${object}`
+
+const NOTHING_SAID = { protocol: Protocol.UNSPECIFIED, reason: 'nothing says what is spoken' }
 
 /**
  * The TCP ports that a pod is known to listen on, ascending: those of its containers and the target ports of the
@@ -19,29 +25,39 @@ interface Declaration {
  * two Services that contradict each other the first one given holds, and the contradiction is reported.
  */
 export function workloadPorts(pod: Pod, services: readonly Service[], problems: ProblemList): readonly DeclaredPort[] {
-  const protocols = new Map<number, Protocol | undefined>()
+  const byContainers = new Map<number, Claim | undefined>()
   for (const { name, number, protocol } of pod.ports)
-    if (protocol === 'TCP') protocols.set(number, protocols.get(number) ?? protocolOfName(name ?? ''))
-  const declarations = new Map<number, Declaration>()
+    if (protocol === 'TCP') byContainers.set(number, byContainers.get(number) ?? claimOfContainer(name))
+  const byServices = new Map<number, Claim>()
+  const numbers = new Set(byContainers.keys())
   for (const service of services)
     for (const port of service.ports) {
       const number = targetPortOf(pod, port)
       if (number === undefined) continue
-      if (!protocols.has(number)) protocols.set(number, undefined)
-      const protocol = declaredProtocol(port)
-      if (protocol === undefined) continue
-      const declaration = { protocol, service: `Service ${service.namespace}/${service.name}` }
-      const first = declarations.get(number)
-      if (first === undefined) declarations.set(number, declaration)
-      else if (first.protocol !== protocol) reportConflict(number, first, declaration, problems)
+      numbers.add(number)
+      const declaration = declarationOf(port)
+      if (declaration === undefined) continue
+      const claim = { ...declaration, object: `Service ${service.namespace}/${service.name}` }
+      const first = byServices.get(number)
+      if (first === undefined) byServices.set(number, claim)
+      else if (first.protocol !== claim.protocol) reportConflict(number, first, claim, problems)
     }
-  return [...protocols]
-    .map(([number, named]) => ({ number, protocol: declarations.get(number)?.protocol ?? named ?? Protocol.TCP }))
-    .sort((a, b) => a.number - b.number)
+  return [...numbers]
+    .sort((a, b) => a - b)
+    .map(number => {
+      const claim = byServices.get(number) ?? byContainers.get(number)
+      if (claim === undefined) return { number, ...NOTHING_SAID }
+      return { number, protocol: claim.protocol, reason: reasonOf(claim) }
+    })
 }
 
-function reportConflict(port: number, first: Declaration, second: Declaration, problems: ProblemList): void {
-  const [held, ignored] = [Protocol[first.protocol], Protocol[second.protocol]]
-  const message = `declares ${ignored} on port ${port} of its pods, ${first.service} declares ${held}: ${held} holds`
-  problems.add('protocol-conflict', second.service, message)
+function claimOfContainer(name = ''): Claim | undefined {
+  const protocol = protocolOfName(name)
+  return protocol === undefined ? undefined : { protocol, field: `port name "${name}"`, object: 'a container' }
+}
+
+function reportConflict(port: number, first: Claim, second: Claim, problems: ProblemList): void {
+  const [held, ignored] = [first, second].map(({ protocol }) => Protocol[protocol])
+  const message = `declares ${ignored} on port ${port} of its pods, ${first.object} declares ${held}: ${held} holds`
+  problems.add('protocol-conflict', second.object, message)
 }

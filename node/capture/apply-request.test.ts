@@ -4,6 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CountersignError } from '../../shared/errors/index.ts'
 import { ApplyRequestSchema } from '../../shared/proto/gen/countersign/node/v1/capture_pb.js'
 import { readApplyRequest } from './apply-request.ts'
+import { PROXY } from './ruleset.ts'
 
 const POD = '5f3c9f2e-8b1d-4c7a-9e61-0d2b8a6f4c11'
 const read = (fields: MessageInitShape<typeof ApplyRequestSchema>) =>
@@ -13,7 +14,7 @@ describe('a request to capture', () => {
   it('names a pod and need exclude nothing', () => {
     assert.deepEqual(read({}), {
       podUid: POD,
-      exclusions: { inboundPorts: [], outboundPorts: [], outboundCidrs: [] }
+      exclusions: { inboundPorts: [], outboundPorts: [], outboundCidrs: [], interfaces: [], outboundUsers: [] }
     })
   })
 
@@ -21,10 +22,14 @@ describe('a request to capture', () => {
     const { exclusions } = read({
       excludedInboundPorts: [9100, 22, 22],
       excludedOutboundPorts: [65_535, 1],
+      excludedInterfaces: ['net2', 'net1', 'net2'],
+      excludedOutboundUsers: [2000, 0, 2000],
       excludedOutboundCidrs: ['10.0.0.0/8', 'fd00::/8', '10.0.0.0/8', '::/0', '0.0.0.0/0', '::ffff:10.0.0.0/104']
     })
     assert.deepEqual(exclusions.inboundPorts, [22, 9100])
     assert.deepEqual(exclusions.outboundPorts, [1, 65_535])
+    assert.deepEqual(exclusions.interfaces, ['net2', 'net1'])
+    assert.deepEqual(exclusions.outboundUsers, [0, 2000])
     assert.deepEqual(
       exclusions.outboundCidrs.map(({ family, text }) => `${family} ${text}`),
       ['ip 10.0.0.0/8', 'ip6 fd00::/8', 'ip6 ::/0', 'ip 0.0.0.0/0', 'ip6 ::ffff:10.0.0.0/104']
@@ -34,8 +39,16 @@ describe('a request to capture', () => {
   const ports = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
   const cidrs = (count: number): string[] => ports(count).map(index => `10.0.${index}.0/24`)
 
+  const names = (count: number): string[] => ports(count).map(index => `net${index}`)
+
   it('may exclude 64 of each', () => {
-    read({ excludedInboundPorts: ports(64), excludedOutboundPorts: ports(64), excludedOutboundCidrs: cidrs(64) })
+    read({
+      excludedInboundPorts: ports(64),
+      excludedOutboundPorts: ports(64),
+      excludedOutboundCidrs: cidrs(64),
+      excludedInterfaces: names(64),
+      excludedOutboundUsers: ports(64)
+    })
   })
 
   const refused: Record<string, [fields: MessageInitShape<typeof ApplyRequestSchema>, message: RegExp]> = {
@@ -50,7 +63,20 @@ describe('a request to capture', () => {
       /excluded_inbound_ports: expected at most 64, got 65/
     ],
     'too many outbound ports': [{ excludedOutboundPorts: ports(65) }, /excluded_outbound_ports: expected at most 64/],
-    'too many addresses': [{ excludedOutboundCidrs: cidrs(65) }, /excluded_outbound_cidrs: expected at most 64, got 65/]
+    'too many addresses': [
+      { excludedOutboundCidrs: cidrs(65) },
+      /excluded_outbound_cidrs: expected at most 64, got 65/
+    ],
+    'too many interfaces': [{ excludedInterfaces: names(65) }, /excluded_interfaces: expected at most 64, got 65/],
+    'too many users': [{ excludedOutboundUsers: ports(65) }, /excluded_outbound_users: expected at most 64, got 65/],
+    'the user of the proxy': [
+      { excludedOutboundUsers: [0, 1337] },
+      /excluded_outbound_users 1337: expected .* other than 1337, which is the proxy$/
+    ],
+    'a user that no pod can have': [
+      { excludedOutboundUsers: [2 ** 31] },
+      /excluded_outbound_users 2147483648: expected/
+    ]
   }
   for (const [title, [fields, message]] of Object.entries(refused))
     it(`is refused with ${title}`, () => {
@@ -82,6 +108,42 @@ describe('a request to capture', () => {
       assert.throws(() => read({ excludedOutboundCidrs: [text] }), {
         code: 'ERR_CAPTURE_REFUSED',
         message: /excluded_outbound_cidrs .*: expected a prefix such as/
+      })
+    })
+
+  for (const port of [PROXY.outboundPort, PROXY.inboundPort, ...PROXY.openPorts])
+    it(`is refused with inbound port ${port}, which the proxy itself needs, and not with the same one outbound`, () => {
+      read({ excludedOutboundPorts: [port] })
+      assert.throws(() => read({ excludedInboundPorts: [port] }), {
+        code: 'ERR_CAPTURE_REFUSED',
+        message: new RegExp(
+          `excluded_inbound_ports ${port}: expected .* other than .*${port}.*, which the proxy itself needs`
+        )
+      })
+    })
+
+  it('knows the user of the proxy by the number that the rules know it by', () => {
+    assert.throws(() => read({ excludedOutboundUsers: [PROXY.uid] }), { code: 'ERR_CAPTURE_REFUSED' })
+  })
+
+  for (const name of [
+    '',
+    'lo',
+    '.',
+    '..',
+    'a'.repeat(16),
+    'net 1',
+    'net/1',
+    'net*',
+    'net1"',
+    '"net1" accept',
+    'n\n',
+    'ä'
+  ])
+    it(`is refused with the interface ${JSON.stringify(name)}`, () => {
+      assert.throws(() => read({ excludedInterfaces: [name] }), {
+        code: 'ERR_CAPTURE_REFUSED',
+        message: /excluded_interfaces ".*": expected the name of an interface/
       })
     })
 

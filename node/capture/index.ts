@@ -5,7 +5,6 @@
 // longer than it holds the namespace open. Never: UDP, so DNS is left alone.
 // Source: nft(8), namespaces(7), cgroups(7), proc_pid_cgroup(5); kernel: net/netfilter/nf_nat_redirect.c.
 
-export { type Exclusions, NO_EXCLUSIONS } from './apply-request.ts'
 export { addCaptureService } from './capture-service.ts'
 export { NftablesRedirector } from './nftables-redirector.ts'
 export { PodCapture, type PodCaptureOptions } from './pod-capture.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { NO_EXCLUSIONS } from './index.ts'
+import { NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
 import { missingChains } from './missing-chains.ts'
 import { captureRuleset, rulesetText } from './ruleset.ts'
 

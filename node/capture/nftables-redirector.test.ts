@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CountersignError } from '../../shared/errors/index.ts'
-import { NftablesRedirector, NO_EXCLUSIONS } from './index.ts'
+import { NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
+import { NftablesRedirector } from './index.ts'
 import { captureRuleset, rulesetText } from './ruleset.ts'
 import type { RunOptions } from './run-bounded.ts'
 

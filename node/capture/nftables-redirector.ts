@@ -1,5 +1,5 @@
 import { CountersignError } from '../../shared/errors/index.ts'
-import type { Exclusions } from './apply-request.ts'
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 import { missingChains } from './missing-chains.ts'
 import type { PodNetwork } from './pod-network.ts'
 import type { Redirector } from './redirector.ts'

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { CountersignError } from '../../shared/errors/index.ts'
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import { ApplyRequestSchema, Capture } from '../../shared/proto/gen/countersign/node/v1/capture_pb.js'
 import {
@@ -15,14 +16,7 @@ import {
   type UnixListener,
   unaryCall
 } from '../../shared/rpc/index.ts'
-import {
-  addCaptureService,
-  type Exclusions,
-  PodCapture,
-  type PodNetwork,
-  PodProcesses,
-  type Redirector
-} from './index.ts'
+import { addCaptureService, PodCapture, type PodNetwork, PodProcesses, type Redirector } from './index.ts'
 import { FakeProc } from './proc.test-support.ts'
 
 const PODS = ['5f3c9f2e-8b1d-4c7a-9e61-0d2b8a6f4c11', '00000000-0000-4000-8000-000000000002'] as const
@@ -112,11 +106,21 @@ describe('the capture of pods', () => {
     await apply(POD, {
       excludedInboundPorts: [22],
       excludedOutboundPorts: [5432],
-      excludedOutboundCidrs: ['10.0.0.0/8']
+      excludedOutboundCidrs: ['10.0.0.0/8'],
+      excludedInterfaces: ['net1'],
+      excludedOutboundUsers: [2000]
     })
     assert.deepEqual(
       redirector.applied.map(({ exclusions }) => exclusions),
-      [{ inboundPorts: [22], outboundPorts: [5432], outboundCidrs: [{ family: 'ip', text: '10.0.0.0/8' }] }]
+      [
+        {
+          inboundPorts: [22],
+          outboundPorts: [5432],
+          outboundCidrs: [{ family: 'ip', text: '10.0.0.0/8' }],
+          interfaces: ['net1'],
+          outboundUsers: [2000]
+        }
+      ]
     )
     assert.match(lines.join(''), /traffic is captured/)
   })

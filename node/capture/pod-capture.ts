@@ -1,5 +1,5 @@
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
-import type { Exclusions } from './apply-request.ts'
 import { openPodNetwork } from './pod-network.ts'
 import type { PodProcesses } from './pod-processes.ts'
 import type { Redirector } from './redirector.ts'

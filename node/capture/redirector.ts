@@ -1,4 +1,4 @@
-import type { Exclusions } from './apply-request.ts'
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 import type { PodNetwork } from './pod-network.ts'
 
 /** Puts capture rules into a network namespace, by whatever means the node's kernel offers. */

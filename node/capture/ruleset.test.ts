@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { NO_EXCLUSIONS } from './index.ts'
+import { type Exclusions, NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
 import { captureRuleset, rulesetText } from './ruleset.ts'
 
 const verdicts = (name: string, options: Partial<Parameters<typeof captureRuleset>[0]> = {}): string[] =>
@@ -69,6 +69,30 @@ table inet countersign {
     ])
   })
 
+  it('exclude interfaces in both directions, and nothing of what concerns the proxy', () => {
+    assert.deepEqual(verdicts('inbound', { interfaces: ['net1', 'net2'] }), [
+      'iifname "lo" return',
+      'iifname { "net1", "net2" } return',
+      'meta l4proto tcp jump arriving'
+    ])
+    assert.deepEqual(verdicts('outbound', { interfaces: ['net1'] }).slice(-3), [
+      'oifname "lo" return',
+      'oifname { "net1" } return',
+      'meta l4proto tcp redirect to :15001'
+    ])
+    assert.deepEqual(verdicts('arriving', { interfaces: ['net1'] }), verdicts('arriving'))
+  })
+
+  it('exclude users after what concerns the proxy and what stays within the pod, in one direction', () => {
+    assert.deepEqual(verdicts('outbound', { outboundUsers: [0, 2000] }).slice(-3), [
+      'oifname "lo" return',
+      'meta skuid { 0, 2000 } return',
+      'meta l4proto tcp redirect to :15001'
+    ])
+    for (const chain of ['arriving', 'inbound'])
+      assert.deepEqual(verdicts(chain, { outboundUsers: [2000] }), verdicts(chain))
+  })
+
   it('may know the proxy by another user', () => {
     const users = verdicts('outbound', { proxyUid: 2102 }).flatMap(rule => /skuid (\d+)/.exec(rule)?.[1] ?? [])
     assert.deepEqual(users, ['2102', '2102', '2102'])
@@ -81,7 +105,13 @@ table inet countersign {
   })
 
   it('give each reason once in its chain, short enough for nftables', () => {
-    const options = { ...NO_EXCLUSIONS, inboundPorts: [1], outboundPorts: [1] }
+    const options: Exclusions = {
+      inboundPorts: [1],
+      outboundPorts: [1],
+      outboundCidrs: ['10.0.0.0/8', '10.1.0.0/16'].map(text => ({ family: 'ip', text })),
+      interfaces: ['a', 'b'],
+      outboundUsers: [1, 2]
+    }
     for (const { rules } of captureRuleset(options).chains) {
       assert.equal(new Set(rules.map(({ why }) => why)).size, rules.length)
       for (const { why } of rules) assert.match(why, /^[^"\\]{1,127}$/)

@@ -1,4 +1,4 @@
-import type { Exclusions } from './apply-request.ts'
+import type { Exclusions } from '../../shared/exclusions/index.ts'
 
 /** The proxy, as the webhook puts it into a pod and the agent configures it. */
 export const PROXY = {
@@ -40,6 +40,11 @@ export const TABLE = 'countersign'
 
 const toPort = (port: number): string => `redirect to :${port}`
 const ports = (numbers: readonly number[]): string => `tcp dport { ${numbers.join(', ')} }`
+const interfaces = (names: readonly string[]): string => `{ ${names.map(name => `"${name}"`).join(', ')} }`
+
+/** A rule that lets pass what it matches; none for a list without entries. */
+const pass = <T>(entries: readonly T[], match: (entries: readonly T[]) => string, why: string): readonly Rule[] =>
+  entries.length === 0 ? [] : [{ match: match(entries), verdict: 'return', why }]
 
 /**
  * The rules of a pod. They look at the first packet of a connection only: the kernel treats the rest of it alike.
@@ -50,18 +55,19 @@ const ports = (numbers: readonly number[]): string => `tcp dport { ${numbers.joi
  * calls within its pod is left alone.
  *
  * Incoming connections go to the proxy's inbound port, but for those to the ports that the proxy itself answers.
+ *
+ * What is excluded comes after what concerns the proxy: no exclusion changes what becomes of the proxy's own traffic,
+ * but for inbound ports, which are excluded for its calls to its own pod as well.
  */
 export function captureRuleset(options: RulesetOptions): Ruleset {
-  const { inboundPorts, proxyUid = PROXY.uid } = options
+  const { proxyUid = PROXY.uid } = options
   const { ip, ip6 } = PROXY.deliverySource
   const proxy = `meta skuid ${proxyUid}`
   const arriving: Chain = {
     name: 'arriving',
     rules: [
       { match: ports(PROXY.openPorts), verdict: 'return', why: 'the proxy answers these itself' },
-      ...(inboundPorts.length === 0
-        ? []
-        : [{ match: ports(inboundPorts), verdict: 'return', why: 'excluded inbound ports' }]),
+      ...pass(options.inboundPorts, ports, 'excluded inbound ports'),
       { match: 'meta l4proto tcp', verdict: toPort(PROXY.inboundPort), why: 'to the proxy, inbound' }
     ]
   }
@@ -70,6 +76,7 @@ export function captureRuleset(options: RulesetOptions): Ruleset {
     hook: 'prerouting',
     rules: [
       { match: 'iifname "lo"', verdict: 'return', why: 'judged when it went out' },
+      ...pass(options.interfaces, names => `iifname ${interfaces(names)}`, 'excluded interfaces'),
       { match: 'meta l4proto tcp', verdict: `jump ${arriving.name}`, why: 'from outside the pod' }
     ]
   }
@@ -98,15 +105,16 @@ export function captureRuleset(options: RulesetOptions): Ruleset {
   return { table: TABLE, chains: [arriving, inbound, outbound] }
 }
 
-// A rule for each prefix: a set of prefixes that overlap is an error to nftables.
-function excludedOutbound({ outboundCidrs, outboundPorts }: Exclusions): Rule[] {
-  const addresses = outboundCidrs.map(({ family, text }) => ({
-    match: `${family} daddr ${text}`,
-    verdict: 'return',
-    why: `excluded outbound address ${text}`
-  }))
-  if (outboundPorts.length === 0) return addresses
-  return [...addresses, { match: ports(outboundPorts), verdict: 'return', why: 'excluded outbound ports' }]
+function excludedOutbound({ interfaces: names, outboundUsers, outboundCidrs, outboundPorts }: Exclusions): Rule[] {
+  return [
+    ...pass(names, () => `oifname ${interfaces(names)}`, 'excluded interfaces'),
+    ...pass(outboundUsers, users => `meta skuid { ${users.join(', ')} }`, 'excluded outbound users'),
+    // A rule for each prefix: a set of prefixes that overlap is an error to nftables.
+    ...outboundCidrs.flatMap(({ family, text }) =>
+      pass([text], () => `${family} daddr ${text}`, `excluded outbound address ${text}`)
+    ),
+    ...pass(outboundPorts, ports, 'excluded outbound ports')
+  ]
 }
 
 /**

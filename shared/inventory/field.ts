@@ -20,6 +20,8 @@ export const optionalList = <T extends z.ZodType>(schema: T) =>
 
 export const text = z.string({ error: 'a string' })
 
+export const stringMapping = z.record(z.string(), text, { error: 'a mapping of strings' })
+
 export const flag = z.boolean({ error: 'true or false' })
 
 const patterned = (pattern: RegExp, allowed: string) => z.string({ error: allowed }).regex(pattern, { error: allowed })

@@ -9,13 +9,17 @@ import {
   optionalList,
   portName,
   portNumber,
+  stringMapping,
   text,
   transport
 } from './field.ts'
-import type { ContainerPort } from './types.ts'
+import type { ContainerPort, Labels } from './types.ts'
 
 /** The name of the proxy's container: a pod that has it has a proxy. */
 const PROXY = 'countersign-proxy'
+
+/** The proxy's volume. */
+const VOLUME = { name: 'countersign', driver: 'csi.countersign.dev' }
 
 const container = mapping({
   name: dnsLabel,
@@ -24,12 +28,18 @@ const container = mapping({
   ports: optionalList(mapping({ name: optional(portName), containerPort: portNumber, protocol: transport }))
 })
 
+const volume = mapping({
+  name: text,
+  csi: optional(mapping({ driver: text, volumeAttributes: optional(stringMapping) }))
+})
+
 /** The part of core/v1 PodSpec that is read: of pods, and of the templates of those who make pods. */
 export const podSpec = mapping({
   nodeName: optional(dnsSubdomain),
   // An empty name means the default account: core/v1 defaulting.
   serviceAccountName: optional(accountNameOrEmpty),
   initContainers: optionalList(container),
+  volumes: optionalList(volume),
   containers: list(container).min(1, { error: 'at least one container' })
 })
 
@@ -53,4 +63,10 @@ export function declaredPorts(spec: PodSpec): readonly ContainerPort[] {
         Object.freeze({ ...(name === undefined ? {} : { name }), number, protocol })
       )
   )
+}
+
+/** What the webhook wrote into the proxy's volume, for the agent; undefined where there is no such volume. */
+export function proxyAttributes({ volumes }: PodSpec): Labels | undefined {
+  const csi = volumes.find(({ name }) => name === VOLUME.name)?.csi
+  return csi?.driver === VOLUME.driver ? (csi.volumeAttributes ?? {}) : undefined
 }

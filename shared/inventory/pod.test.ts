@@ -12,7 +12,11 @@ const pod = (changes: { metadata?: object; spec?: object; status?: object } = {}
 const ready = { type: 'Ready', status: 'True' }
 const port = (containerPort: number, name?: string, protocol?: string) => ({ containerPort, name, protocol })
 
-const readings: readonly { title: string; manifest: object; expected: Partial<Pod> }[] = [
+const readings: readonly {
+  title: string
+  manifest: object
+  expected: { readonly [Field in keyof Pod]?: Pod[Field] | undefined }
+}[] = [
   {
     title: 'a pod that names no namespace is in default',
     manifest: pod({ metadata: { namespace: undefined } }),
@@ -98,6 +102,56 @@ const readings: readonly { title: string; manifest: object; expected: Partial<Po
     expected: { annotations: { 'countersign.dev/x': '1' } }
   },
   {
+    title: 'a pod that excludes nothing has no bypass',
+    manifest: pod(),
+    expected: { bypass: undefined }
+  },
+  {
+    title: 'excluded inbound ports and interfaces are a bypass, in order and each once',
+    manifest: pod({
+      metadata: {
+        annotations: {
+          'countersign.dev/exclude-inbound-ports': '9100, 22,22',
+          'countersign.dev/exclude-interfaces': 'net1',
+          'countersign.dev/exclude-outbound-ports': '1'
+        }
+      }
+    }),
+    expected: { bypass: { ports: [22, 9100], interfaces: ['net1'] } }
+  },
+  {
+    title: 'the volume of the proxy says what is excluded, whatever the annotations say by now',
+    manifest: pod({
+      metadata: { annotations: { 'countersign.dev/exclude-inbound-ports': '22' } },
+      spec: {
+        volumes: [
+          { name: 'data', csi: { driver: 'x', volumeAttributes: { 'countersign.dev/exclude-inbound-ports': '1' } } },
+          {
+            name: 'countersign',
+            csi: { driver: 'csi.countersign.dev', volumeAttributes: { 'countersign.dev/exclude-inbound-ports': '80' } }
+          }
+        ]
+      }
+    }),
+    expected: { bypass: { ports: [80], interfaces: [] } }
+  },
+  {
+    title: 'a volume of the proxy without attributes excludes nothing',
+    manifest: pod({
+      metadata: { annotations: { 'countersign.dev/exclude-inbound-ports': '22' } },
+      spec: { volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes: null } }] }
+    }),
+    expected: { bypass: undefined }
+  },
+  {
+    title: 'a volume of another driver under the name of the proxy says nothing',
+    manifest: pod({
+      metadata: { annotations: { 'countersign.dev/exclude-inbound-ports': '22' } },
+      spec: { volumes: [{ name: 'countersign', csi: { driver: 'csi.example.org' } }] }
+    }),
+    expected: { bypass: { ports: [22], interfaces: [] } }
+  },
+  {
     title: 'ports are TCP unless they say otherwise',
     manifest: pod({ spec: { containers: [{ name: 'a', ports: [port(80, 'http'), port(53, 'dns', 'UDP')] }] } }),
     expected: {
@@ -158,4 +212,23 @@ test('a pod whose injection label means nothing is still a pod', () => {
     issues.map(({ path }) => path),
     [['metadata', 'labels', 'countersign.dev/inject']]
   )
+})
+
+test('a pod that says wrongly what it excludes is still a pod, and excludes nothing', () => {
+  const annotations = {
+    'countersign.dev/exclude-inbound-ports': '80,15021',
+    'countersign.dev/exclude-interfaces': 'lo',
+    'countersign.dev/exclude-outbound-cidrs': '10.0.0.0'
+  }
+  const { value, issues } = podFromManifest(pod({ metadata: { annotations } }))
+  assert.equal(value?.bypass, undefined)
+  assert.deepEqual(
+    issues.map(({ path }) => path.at(-1)),
+    [
+      'countersign.dev/exclude-inbound-ports',
+      'countersign.dev/exclude-outbound-cidrs',
+      'countersign.dev/exclude-interfaces'
+    ]
+  )
+  assert.match(issues[0]?.message ?? '', /^expected 1 to 64 entries .* 15021, .*, got "80,15021"$/)
 })

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { EXCLUSIONS, exclusionsOf, readList } from '../exclusions/index.ts'
 import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, text } from './field.ts'
 import { checkInjectLabel } from './inject-label.ts'
 import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { metadata } from './metadata.ts'
-import { declaredPorts, hasProxy, podSpec } from './pod-spec.ts'
-import type { Labels, Pod } from './types.ts'
+import { declaredPorts, hasProxy, type PodSpec, podSpec, proxyAttributes } from './pod-spec.ts'
+import type { InboundBypass, Labels, Pod } from './types.ts'
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
 
@@ -31,7 +32,11 @@ export function podFromManifest(object: unknown): Normalised<Pod> {
   const parsed = schema.safeParse(object)
   if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
   const pod = podOf(parsed.data)
-  const issues = [...checkInjectLabel(pod.labels, ['metadata', 'labels']), ...checkApplicationAddress(pod.annotations)]
+  const issues = [
+    ...checkInjectLabel(pod.labels, ['metadata', 'labels']),
+    ...checkApplicationAddress(pod.annotations),
+    ...checkExclusions(pod.annotations)
+  ]
   return { value: pod, issues }
 }
 
@@ -46,6 +51,7 @@ export function uidOfManifest(namespace: string, name: string): string {
 function podOf({ metadata, spec, status }: Parsed): Pod {
   const { namespace, name } = metadata
   const phase = status?.phase ?? 'Pending'
+  const bypass = inboundBypass(spec, metadata.annotations)
   return Object.freeze({
     namespace,
     name,
@@ -60,6 +66,7 @@ function podOf({ metadata, spec, status }: Parsed): Pod {
     terminating: metadata.deletionTimestamp !== undefined,
     ...(metadata.deletionTimestamp === undefined ? {} : { deletionTime: metadata.deletionTimestamp }),
     hasProxy: hasProxy(spec),
+    ...(bypass === undefined ? {} : { bypass }),
     ports: declaredPorts(spec)
   })
 }
@@ -82,4 +89,19 @@ function checkApplicationAddress(annotations: Labels): readonly Issue[] {
   if (value === undefined || isIP(value) !== 0) return []
   const path = ['metadata', 'annotations', APPLICATION_ADDRESS]
   return [{ path, message: `expected an IP address, got ${show(value)}` }]
+}
+
+// The volume is what capture goes by, and it never changes: annotations may be changed while the pod runs, and then
+// clients would be told what does not hold. A manifest written by hand need not have the volume.
+function inboundBypass(spec: PodSpec, annotations: Labels): InboundBypass | undefined {
+  const { inboundPorts: ports, interfaces } = exclusionsOf(proxyAttributes(spec) ?? annotations)
+  return ports.length + interfaces.length === 0 ? undefined : Object.freeze({ ports, interfaces })
+}
+
+function checkExclusions(annotations: Labels): readonly Issue[] {
+  return Object.values(EXCLUSIONS).flatMap((list): Issue[] => {
+    const value = annotations[list.name]
+    if (value === undefined || readList<unknown>(list, value) !== undefined) return []
+    return [{ path: ['metadata', 'annotations', list.name], message: `expected ${list.allowed}, got ${show(value)}` }]
+  })
 }

@@ -48,7 +48,17 @@ export interface Pod {
   readonly deletionTime?: number
   /** It has a container named `countersign-proxy`. */
   readonly hasProxy: boolean
+  /** What reaches its containers without its proxy, as it was asked for; absent: nothing. */
+  readonly bypass?: InboundBypass
   readonly ports: readonly ContainerPort[]
+}
+
+/** Incoming connections that a pod excludes from capture. */
+export interface InboundBypass {
+  /** Ports of the pod, ascending. */
+  readonly ports: readonly number[]
+  /** Names of interfaces of the pod. */
+  readonly interfaces: readonly string[]
 }
 
 export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName'

@@ -5,6 +5,7 @@ import { type Probe, probePath, probeProblems, readProbes, writeProbes } from '.
 const PROBE: Probe = {
   container: 'api',
   kind: 'readiness',
+  protocol: 'http',
   port: 8080,
   path: '/healthz?deep=1',
   scheme: 'HTTPS',
@@ -14,20 +15,40 @@ const PROBE: Probe = {
     ['X-Probe', '']
   ]
 }
-const SIMPLE: Probe = { container: 'api', kind: 'liveness', port: 80, path: '/', scheme: 'HTTP', headers: [] }
+const SIMPLE: Probe = {
+  container: 'api',
+  kind: 'liveness',
+  protocol: 'http',
+  port: 80,
+  path: '/',
+  scheme: 'HTTP',
+  headers: []
+}
+const OTHERS: readonly Probe[] = [
+  { ...SIMPLE, kind: 'postStart' },
+  { ...PROBE, kind: 'preStop' },
+  { container: 'db', kind: 'readiness', protocol: 'tcp', port: 5432 },
+  { container: 'rpc', kind: 'startup', protocol: 'grpc', port: 9000, service: '' },
+  { container: 'rpc', kind: 'liveness', protocol: 'grpc', port: 9000, service: 'Käse 1\n' }
+]
 
 describe('the attribute of probes', () => {
   it('comes back as it was written', () => {
     assert.deepEqual(readProbes(writeProbes([PROBE, SIMPLE])), { probes: [PROBE, SIMPLE] })
+    assert.deepEqual(readProbes(writeProbes(OTHERS)), { probes: OTHERS })
     assert.deepEqual(readProbes('{}'), { probes: [] })
   })
 
   it('is compact: what is as usual is left out', () => {
     assert.equal(writeProbes([SIMPLE]), '{"api":{"liveness":{"port":80,"path":"/"}}}')
+    assert.equal(
+      writeProbes(OTHERS.slice(2, 4)),
+      '{"db":{"readiness":{"port":5432,"protocol":"tcp"}},"rpc":{"startup":{"port":9000,"protocol":"grpc"}}}'
+    )
   })
 
   it('finds no fault with what can be written', () => {
-    for (const probe of [PROBE, SIMPLE]) assert.deepEqual(probeProblems(probe), [])
+    for (const probe of [PROBE, SIMPLE, ...OTHERS]) assert.deepEqual(probeProblems(probe), [])
   })
 
   it('gives each probe a path of its own', () => {
@@ -46,10 +67,43 @@ describe('the attribute of probes', () => {
       '{"__proto__":{},"constructor":7}',
       'constructor: invalid input: expected object, received number'
     ],
-    'a kind that does not exist': ['{"api":{"postStart":{}}}', 'api: expected no other fields'],
+    'a kind that does not exist': ['{"api":{"preStart":{}}}', 'api: expected no other fields'],
     'a field that is not known, such as an address': [
       one({ address: '10.0.0.9' }),
       'api.readiness: expected no other fields'
+    ],
+    'a protocol that does not exist': [
+      one({ protocol: 'udp' }),
+      'api.readiness.protocol: expected a probe of protocol http, tcp or grpc'
+    ],
+    'a protocol of a later version, whatever else it says': [
+      '{"api":{"liveness":{"protocol":"quic","port":1,"secret":"s3cret"}}}',
+      'api.liveness.protocol: expected a probe of protocol http, tcp or grpc'
+    ],
+    'a probe that is no object': [
+      '{"api":{"liveness":[]}}',
+      'api.liveness: expected a probe of protocol http, tcp or grpc'
+    ],
+    'a tcp probe with a path': [one({ protocol: 'tcp' }), 'api.readiness: expected no other fields'],
+    'a tcp probe of no port': [
+      '{"api":{"liveness":{"protocol":"tcp"}}}',
+      'api.liveness.port: expected a port from 1 to 65535'
+    ],
+    'a grpc probe of half a character': [
+      '{"api":{"liveness":{"protocol":"grpc","port":1,"service":"\\ud800"}}}',
+      'api.liveness.service: expected the name of a service, or nothing'
+    ],
+    'a grpc probe of a number': [
+      '{"api":{"liveness":{"protocol":"grpc","port":1,"service":7}}}',
+      'api.liveness.service: expected the name of a service, or nothing'
+    ],
+    'a hook that only connects': [
+      '{"api":{"preStop":{"protocol":"tcp","port":1}}}',
+      'api.preStop.protocol: expected a hook of protocol http'
+    ],
+    'a hook of half a port': [
+      '{"api":{"postStart":{"port":0.5,"path":"/"}}}',
+      'api.postStart.port: expected a port from 1 to 65535'
     ],
     'no port': ['{"api":{"readiness":{"path":"/"}}}', PORT],
     'port 0': [one({ port: 0 }), PORT],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PROBE_KINDS, type Probe } from './probe.ts'
+import { PROBE_KINDS, type Probe, type ProbeKind } from './probe.ts'
 
 // Everything here ends in the configuration of a proxy, which refuses all of it when it refuses one value: so nothing
 // is let through that Envoy would not take (validation rules of route_components.proto and base.proto).
@@ -16,8 +16,11 @@ const text = (pattern: RegExp, expected: string) =>
 const FRAMING = /^(host|content-length|transfer-encoding|trailer)$/i
 const PORT = 'expected a port from 1 to 65535'
 
-const probe = z.strictObject({
-  port: z.int(PORT).min(1, PORT).max(65_535, PORT),
+const port = z.int(PORT).min(1, PORT).max(65_535, PORT)
+
+const http = z.strictObject({
+  protocol: z.literal('http'),
+  port,
   path: text(/^\/[!"$-~]*$/, 'a path that starts with a slash, percent-encoded, without a fragment'),
   scheme: z.enum(['HTTP', 'HTTPS'], 'expected HTTP or HTTPS').default('HTTP'),
   host: text(/^[!-~]+$/, 'a host, printable and without spaces').optional(),
@@ -34,10 +37,35 @@ const probe = z.strictObject({
     .max(MOST_HEADERS, `expected at most ${MOST_HEADERS} headers`)
     .default([])
 })
+const tcp = z.strictObject({ protocol: z.literal('tcp'), port })
+const grpc = z.strictObject({
+  protocol: z.literal('grpc'),
+  port,
+  // A string of protobuf is UTF-8, which half a surrogate pair has none of.
+  service: text(/^\P{Cs}*$/u, 'the name of a service, or nothing').default('')
+})
+
+// Most are HTTP: that is what goes without saying.
+const withProtocol = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, 'protocol')
+    ? { ...value, protocol: 'http' }
+    : value
+
+const probe = z.preprocess(
+  withProtocol,
+  z.discriminatedUnion('protocol', [http, tcp, grpc], 'expected a probe of protocol http, tcp or grpc')
+)
+const hook = z.preprocess(withProtocol, z.discriminatedUnion('protocol', [http], 'expected a hook of protocol http'))
 
 const attribute = z.record(
   z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'expected names of containers'),
-  z.strictObject({ startup: probe.optional(), readiness: probe.optional(), liveness: probe.optional() }),
+  z.strictObject({
+    startup: probe.optional(),
+    readiness: probe.optional(),
+    liveness: probe.optional(),
+    postStart: hook.optional(),
+    preStop: hook.optional()
+  } satisfies Record<ProbeKind, unknown>),
   'expected an object of containers'
 )
 
@@ -50,18 +78,30 @@ export function probeProblems({ container, kind, ...fields }: Probe): string[] {
 /** Compact JSON: `{"<container>":{"<kind>":{"port":…,"path":…}}}`, defaults left out. */
 export function writeProbes(probes: readonly Probe[]): string {
   const containers = new Map<string, Record<string, unknown>>()
-  for (const { container, kind, port, path, scheme, host, headers } of probes) {
-    const kinds = containers.get(container) ?? {}
-    kinds[kind] = {
-      port,
-      path,
-      ...(scheme === 'HTTP' ? {} : { scheme }),
-      ...(host === undefined ? {} : { host }),
-      ...(headers.length === 0 ? {} : { headers })
-    }
-    containers.set(container, kinds)
+  for (const probe of probes) {
+    const kinds = containers.get(probe.container) ?? {}
+    kinds[probe.kind] = { port: probe.port, ...compact(probe) }
+    containers.set(probe.container, kinds)
   }
   return JSON.stringify(Object.fromEntries(containers))
+}
+
+function compact(probe: Probe): object {
+  switch (probe.protocol) {
+    case 'http': {
+      const { path, scheme, host, headers } = probe
+      return {
+        path,
+        ...(scheme === 'HTTP' ? {} : { scheme }),
+        ...(host === undefined ? {} : { host }),
+        ...(headers.length === 0 ? {} : { headers })
+      }
+    }
+    case 'tcp':
+      return { protocol: 'tcp' }
+    case 'grpc':
+      return { protocol: 'grpc', ...(probe.service === '' ? {} : { service: probe.service }) }
+  }
 }
 
 /** The probes of an attribute, or what is wrong with it; whoever wrote it may have been a tenant. */

@@ -1,5 +1,15 @@
 import { join } from 'node:path'
-import { buildImages, findProgram, type Image, programTree, type Recipe, recipes } from '../../tools/images/index.ts'
+import {
+  APPLICATION,
+  applicationTrees,
+  buildImages,
+  findProgram,
+  type Image,
+  nodeTree,
+  programTree,
+  type Recipe,
+  recipes
+} from '../../tools/images/index.ts'
 import { ClusterError, SettingsError } from './cluster-error.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -9,6 +19,8 @@ const CACHE = join(ROOT, '.cache')
 export const PAUSE_IMAGE = 'countersign.dev/test/pause:1'
 /** A shell and small tools, for tests: `sh`, `wget`, `nc`, `httpd`, `nslookup`, … */
 const BUSYBOX_IMAGE = 'countersign.dev/test/busybox:1'
+/** An application that speaks and calls in many protocols, for tests. */
+const PROTOCOLS_IMAGE = 'countersign.dev/test/protocols:1'
 
 const APPLETS = [
   'cat',
@@ -31,7 +43,7 @@ const APPLETS = [
   'wget'
 ]
 
-/** Two images that a cluster needs before anything else, made of this machine's busybox. */
+/** What a cluster needs before anything else and what its tests run, made of this machine's busybox and Node.js. */
 export async function baseImages(): Promise<readonly Image[]> {
   return [...(await buildImages(baseRecipes(), join(CACHE, 'cluster-images'))).values()]
 }
@@ -54,8 +66,22 @@ function baseRecipes(): ReadonlyMap<string, Recipe> {
         entrypoint: ['/bin/sleep', '2147483647']
       }
     ],
-    ['busybox', { ...common, reference: BUSYBOX_IMAGE, title: 'busybox', user: '0:0', entrypoint: ['/bin/sh'] }]
+    ['busybox', { ...common, reference: BUSYBOX_IMAGE, title: 'busybox', user: '0:0', entrypoint: ['/bin/sh'] }],
+    ['protocols', protocolsRecipe()]
   ])
+}
+
+function protocolsRecipe(): Recipe {
+  const entry = 'test/cluster/applications/protocols/main.ts'
+  return {
+    reference: PROTOCOLS_IMAGE,
+    title: 'an application of many protocols',
+    version: '1',
+    user: '65532:65532',
+    entry,
+    entrypoint: ['/usr/local/bin/node', `${APPLICATION}/${entry}`],
+    layers: () => [nodeTree(ROOT), ...applicationTrees(ROOT, entry, '1')]
+  }
 }
 
 /**

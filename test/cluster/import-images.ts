@@ -24,7 +24,12 @@ export class ImageImporter {
   /** Imports images, and sends only layers that are not there already: each takes seconds. */
   async importImages(images: readonly Image[]): Promise<string[]> {
     const present = new Set((await this.#ctr(['content', 'ls', '--quiet'])).split('\n').filter(Boolean))
-    return this.#import(archive(images, present))
+    try {
+      return await this.#import(archive(images, present))
+    } catch {
+      // containerd collects what no image refers to, also between the question and the import.
+      return this.#import(archive(images))
+    }
   }
 
   async #import(input: AsyncIterable<Buffer>): Promise<string[]> {

@@ -46,6 +46,57 @@ export async function startHttp2Application(address: string, port: number): Prom
   return listening(server, address, port)
 }
 
+/** What a gRPC server says when it is asked for its health (grpc.health.v1). */
+export interface HealthAnswer {
+  /** `ServingStatus` in HealthCheckResponse: 0 unknown, 1 serving, 2 not serving; undefined: no message at all. */
+  readonly state?: number
+  /** Undefined: the stream ends without one. */
+  readonly grpcStatus?: string
+  readonly httpStatus?: number
+  readonly contentType?: string
+}
+
+/** A gRPC server with nothing but its health; the question is the name of the service. */
+export async function startHealthApplication(
+  address: string,
+  port: number,
+  answer: (service: string, headers: IncomingHttpHeaders) => HealthAnswer
+): Promise<Application> {
+  const server = createHttp2Server()
+  server.on('stream', (stream, headers) => {
+    const parts: Buffer[] = []
+    stream.on('error', () => stream.destroy())
+    stream.on('data', part => parts.push(Buffer.from(part)))
+    stream.on('end', () => {
+      const {
+        state,
+        grpcStatus,
+        httpStatus = 200,
+        contentType = 'application/grpc'
+      } = answer(serviceIn(Buffer.concat(parts)), headers)
+      const head = { ':status': httpStatus, 'content-type': contentType }
+      const trailers = grpcStatus === undefined ? {} : { 'grpc-status': grpcStatus, 'grpc-message': 'because' }
+      if (state === undefined) return stream.respond({ ...head, ...trailers }, { endStream: true })
+      stream.on('wantTrailers', () => stream.sendTrailers(trailers))
+      stream.respond(head, { waitForTrailers: grpcStatus !== undefined })
+      // What is zero is left out (protobuf, proto3).
+      const message = state === 0 ? [] : [8, state]
+      stream.end(Buffer.from([0, 0, 0, 0, message.length, ...message]))
+    })
+  })
+  return listening(server, address, port)
+}
+
+/** Of a length-prefixed HealthCheckRequest, whose one field is a string. */
+function serviceIn(bytes: Buffer): string {
+  const message = bytes.subarray(5)
+  if (bytes[0] !== 0 || bytes.readUInt32BE(1) !== message.length)
+    throw new Error(`no message: ${bytes.toString('hex')}`)
+  if (message.length === 0) return ''
+  const lengthBytes = (message[1] ?? 0) < 0x80 ? 1 : 2
+  return message.subarray(1 + lengthBytes).toString()
+}
+
 /** Says `greeting` first, where there is one, and echoes from then on. */
 export async function startTcpApplication(address: string, port: number, greeting = ''): Promise<Application> {
   const server = createServer(socket => {

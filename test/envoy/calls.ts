@@ -146,19 +146,30 @@ export interface TlsOptions {
   readonly svid?: { readonly chain: readonly Certificate[]; readonly privateKey: KeyObject }
   readonly servername?: string
   readonly maxVersion?: 'TLSv1.2'
+  /** What it offers to speak inside (RFC 7301); default: it says nothing of it. */
+  readonly alpn?: readonly string[]
   /** A connection that is there already: TLS within it. */
   readonly socket?: Socket
 }
 
 /** A TLS connection as somebody without a proxy makes it. Verifies nothing. */
-export function openTls({ address, port, svid, servername, maxVersion, socket }: TlsOptions): Promise<Conversation> {
+export function openTls({
+  address,
+  port,
+  svid,
+  servername,
+  maxVersion,
+  alpn,
+  socket
+}: TlsOptions): Promise<Conversation> {
   return new Promise((resolve, reject) => {
     const tls = connectTls({
       ...(socket === undefined ? { host: address, port } : { socket }),
       rejectUnauthorized: false,
       ...(svid === undefined ? {} : { cert: toPem(svid.chain), key: privateKeyToPem(svid.privateKey) }),
       ...(servername === undefined ? {} : { servername }),
-      ...(maxVersion === undefined ? {} : { maxVersion })
+      ...(maxVersion === undefined ? {} : { maxVersion }),
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] })
     })
     tls.once('error', reject)
     tls.once('secureConnect', () => {

@@ -14,7 +14,7 @@ import {
 import { composeSnapshot, type Interception } from '../../agent/proxy/index.ts'
 import { createBootstrap } from '../../shared/bootstrap/index.ts'
 import type { Probe } from '../../shared/probes/index.ts'
-import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { MutualTlsMode, Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'
 import { validateConfig, validateSnapshot } from './index.ts'
 
@@ -36,10 +36,21 @@ const ADDRESSES = {
 } as const
 
 const PROBES: readonly Probe[] = [
-  { container: 'orders', kind: 'readiness', port: 8080, path: '/ready?a=%20', scheme: 'HTTP', headers: [] },
+  { container: 'db', kind: 'readiness', protocol: 'tcp', port: 5432 },
+  { container: 'rpc', kind: 'liveness', protocol: 'grpc', port: 9000, service: 'ü'.repeat(4_000) },
+  {
+    container: 'orders',
+    kind: 'preStop',
+    protocol: 'http',
+    port: 8080,
+    path: '/ready?a=%20',
+    scheme: 'HTTP',
+    headers: []
+  },
   {
     container: 'orders',
     kind: 'liveness',
+    protocol: 'http',
     port: 8443,
     path: '/',
     scheme: 'HTTPS',
@@ -83,7 +94,11 @@ describe('Envoy', () => {
             })
             const workload = newWorkload({
               addresses: [...addresses],
-              ports: EVERY_PROTOCOL.map((protocol, index) => ({ number: 8080 + index, protocol })),
+              ports: [...EVERY_PROTOCOL, Protocol.UNSPECIFIED].map((protocol, index) => ({
+                number: 8080 + index,
+                protocol,
+                reason: `port name "${index}" of Service shop/orders`
+              })),
               mode: value,
               portModes: { 9090: MutualTlsMode.DISABLE, 9091: MutualTlsMode.STRICT }
             })

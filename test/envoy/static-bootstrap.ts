@@ -24,7 +24,7 @@ export function staticBootstrap(base: unknown, snapshot: Snapshot): JsonObject {
 }
 
 /** Finds what is referred to by name. */
-type Parts = (kind: 'secret' | 'route' | 'endpoint', name: string) => JsonObject
+type Parts = (kind: 'secret' | 'route' | 'endpoint' | 'extensionConfig', name: string) => JsonObject
 
 function partsOf(snapshot: Snapshot): Parts {
   return (kind, name) => {
@@ -39,6 +39,10 @@ function inline(value: JsonValue, parts: Parts): JsonValue {
   if (Array.isArray(value)) return value.map(item => inline(item, parts))
   if (value === null || typeof value !== 'object') return value
   if ('sdsConfig' in value) return { name: String(parts('secret', String(value['name']))['name']) }
+  if ('configDiscovery' in value) {
+    const name = String(value['name'])
+    return { name, typedConfig: parts('extensionConfig', name)['typedConfig'] ?? {} }
+  }
   if ('edsClusterConfig' in value) {
     const { edsClusterConfig: _, ...cluster } = value
     const loadAssignment = parts('endpoint', String(cluster['name']))

@@ -21,7 +21,7 @@ import {
 import { type ExplicitPod, startExplicitPod } from './explicit-pod.ts'
 
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
-const { HTTP, HTTP2, TCP, TLS } = Protocol
+const { HTTP, HTTP2, TCP, TLS, UNSPECIFIED } = Protocol
 
 type Start = (address: string, port: number) => Promise<Application>
 
@@ -42,7 +42,19 @@ const OFFERS = {
   tls: { servicePort: 87, protocol: TLS, mode: STRICT, start: startTlsApplication },
   permissiveTls: { servicePort: 88, protocol: TLS, mode: PERMISSIVE, start: startTlsApplication },
   /** Nobody listens there. */
-  closed: { servicePort: 89, protocol: HTTP, mode: STRICT, start: undefined }
+  closed: { servicePort: 89, protocol: HTTP, mode: STRICT, start: undefined },
+  /** Of these, nothing was said. */
+  unknownHttp: { servicePort: 90, protocol: UNSPECIFIED, mode: PERMISSIVE, start: startHttpApplication },
+  strictUnknownHttp: { servicePort: 91, protocol: UNSPECIFIED, mode: STRICT, start: startHttpApplication },
+  disabledUnknownHttp: { servicePort: 92, protocol: UNSPECIFIED, mode: DISABLE, start: startHttpApplication },
+  unknownHttp2: { servicePort: 93, protocol: UNSPECIFIED, mode: PERMISSIVE, start: startHttp2Application },
+  unknownTls: { servicePort: 94, protocol: UNSPECIFIED, mode: PERMISSIVE, start: startTlsApplication },
+  unknownTcp: {
+    servicePort: 95,
+    protocol: UNSPECIFIED,
+    mode: PERMISSIVE,
+    start: (address, port) => startTcpApplication(address, port, 'welcome\n')
+  }
 } as const satisfies Record<
   string,
   { servicePort: number; protocol: Protocol; mode: MutualTlsMode; start: Start | undefined }
@@ -130,7 +142,7 @@ export async function startTwoPods(network: string): Promise<TwoPods> {
     workload: newWorkload({
       addresses: [serverAddress],
       mode: STRICT,
-      ports: OFFER_NAMES.map(offer => ({ number: port(offer), protocol: OFFERS[offer].protocol })),
+      ports: OFFER_NAMES.map(offer => ({ number: port(offer), protocol: OFFERS[offer].protocol, reason: offer })),
       portModes: Object.fromEntries(OFFER_NAMES.map(offer => [port(offer), OFFERS[offer].mode]))
     }),
     svid: await newSvid(root, spiffeId('shop', 'orders')),

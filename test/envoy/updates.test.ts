@@ -125,6 +125,42 @@ describe('a running proxy', () => {
     await assertWorks(await tunnel('orders', 'permissiveTcp'), 'proven again')
   })
 
+  it('closes nothing but recognised HTTP when a port of which nothing was said is declared', async () => {
+    const number = pods.port('unknownTcp')
+    const talk = async (conversation: Conversation): Promise<Conversation> => {
+      kept(conversation)
+      await conversation.received('welcome')
+      return conversation
+    }
+    const there = { address: pods.server.address, port: number }
+    const open_ = {
+      clear: await talk(await open(there.address, there.port)),
+      proven: await talk(
+        await openTls({ ...there, svid: pods.clientPod.svid, servername: '1.test.shop.countersign.internal' })
+      ),
+      elsewhere: await tunnel('orders')
+    }
+    const recognised = kept(await open(pods.server.address, pods.port('unknownHttp')))
+    const ask = async (conversation: Conversation, path: string): Promise<void> => {
+      conversation.write(`GET ${path} HTTP/1.1\r\nhost: orders\r\n\r\n`)
+      await conversation.received(`"url":"${path}"`)
+    }
+    await ask(recognised, '/before')
+
+    const { workload } = pods.serverPod
+    const ports = workload.ports.map(port => {
+      const declared = port.number === number || port.number === pods.port('unknownHttp')
+      return declared ? { ...port, protocol: Protocol.TCP, reason: 'declared' } : port
+    })
+    const inPlace = await pods.server.envoy.stat('listener_manager.listener_in_place_updated')
+    await pods.server.update(pods.state, { ...pods.serverPod, workload: { ...workload, ports } })
+    assert.equal(await pods.server.envoy.stat('listener_manager.listener_in_place_updated'), inPlace + 2)
+
+    // Its chain is gone, and with it, when the time to drain is over, what was open on it.
+    await recognised.ended()
+    for (const [name, conversation] of Object.entries(open_)) await assertWorks(conversation, name)
+  })
+
   it('learns of a new Service without a word to the connections of others', async () => {
     const before = await tunnel('orders')
     await assertWorks(before, 'before')

@@ -7,8 +7,29 @@ import { randomUUID } from 'node:crypto'
 import { readlinkSync, writeFileSync } from 'node:fs'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { type ServiceError, status } from '@grpc/grpc-js'
+import jsonPatch from 'fast-json-patch'
+import { NodeCapture } from '../../agent/capture/index.ts'
+import { checkAttributes } from '../../agent/volume/attributes.ts'
+import { parseOptions } from '../../shared/config/index.ts'
+import { exclusionsOf } from '../../shared/exclusions/index.ts'
+import { injectPod, type Pod } from '../../webhook/injection/index.ts'
+import { WEBHOOK_OPTIONS } from '../../webhook/options.ts'
+import { injectionSettings } from '../../webhook/settings.ts'
 import type { Answer } from './peer.ts'
-import { end, eventually, INSIDE, link, Namespace, OUTSIDE, PodCgroup, run, startProxy, USER } from './pod.ts'
+import {
+  end,
+  eventually,
+  INSIDE,
+  link,
+  linkAgain,
+  Namespace,
+  OUTSIDE,
+  PodCgroup,
+  run,
+  SECOND,
+  startProxy,
+  USER
+} from './pod.ts'
 import { Program } from './program.ts'
 
 const refusal = (code: status, details: RegExp) => (thrown: Error) => {
@@ -19,6 +40,15 @@ const refusal = (code: status, details: RegExp) => (thrown: Error) => {
 }
 
 const hostState = (): string => run('nft', 'list', 'ruleset') + run('ip', 'address', 'show', 'dev', 'lo')
+/** What the webhook writes into the volume of a pod that has these annotations. */
+function attributesOf(annotations: Record<string, string>): Record<string, string> {
+  const settings = injectionSettings(parseOptions(WEBHOOK_OPTIONS, [], {}))
+  const pod: Pod = { metadata: { annotations }, spec: { containers: [{ name: 'app' }] } }
+  const result = injectPod(pod, 'shop', settings)
+  assert.ok(result.kind === 'patch', JSON.stringify(result))
+  const { newDocument } = jsonPatch.applyPatch(pod, [...result.patch], true)
+  return newDocument.spec?.volumes?.[0]?.csi?.volumeAttributes ?? {}
+}
 const rulesOf = (namespace: Namespace): string => run('nsenter', `--net=${namespace.path}`, 'nft', 'list', 'ruleset')
 
 describe('capture in network namespaces', () => {
@@ -40,6 +70,7 @@ describe('capture in network namespaces', () => {
       const urlHost = (address: string): string => (family === 'ipv6' ? `[${address}]` : address)
       const inside = INSIDE[family]
       const outside = OUTSIDE[family]
+      const second = { inside: SECOND.inside[family], outside: SECOND.outside[family] }
       const loopback = family === 'ipv6' ? '::1' : '127.0.0.1'
       const url = (address: string, port: number, path = '/'): string => `http://${urlHost(address)}:${port}${path}`
       let pod: Namespace
@@ -51,13 +82,16 @@ describe('capture in network namespaces', () => {
         pod = new Namespace()
         world = new Namespace()
         link(pod.name, world.name, true)
+        linkAgain(pod.name, world.name)
         cgroup = new PodCgroup(uid)
         const pause = await pod.start(USER.application, ['sleep', 'infinity'], { ready: false })
         cgroup.add(pause.pid ?? 0)
         removeProxy = await startProxy(pod, true)
         await pod.serve(inside, 9000)
+        await pod.serve(second.inside, 9000)
         await pod.serve(loopback, 9001)
         for (const port of [8080, 5432, 15001]) await world.serve(outside, port)
+        await world.serve(second.outside, 8080)
         await world.serveUdp(outside, 5353)
       })
       after(async () => {
@@ -67,6 +101,7 @@ describe('capture in network namespaces', () => {
         removeProxy()
       })
       const app = (target: string, from?: string): Promise<Answer> => pod.call(USER.application, target, from)
+      const other = (target: string): Promise<Answer> => pod.call(USER.other, target)
       const proxy = (target: string, from?: string): Promise<Answer> => pod.call(USER.proxy, target, from)
       const client = (target: string): Promise<Answer> => world.call(USER.application, target)
       const direct = ({ by, from }: Answer, address: string): void => assert.deepEqual([by, from], ['app', address])
@@ -156,25 +191,117 @@ describe('capture in network namespaces', () => {
       })
 
       it('lets pass excluded addresses, overlapping or of the other family as well', async () => {
-        const ranges = { ipv4: ['10.0.0.0/8', '10.99.0.0/16'], ipv6: ['fd00::/8', 'fd99::/16'] }
+        const ranges = {
+          ipv4: ['10.0.0.0/8', '10.99.0.0/16', '10.99.0.77/16'],
+          ipv6: ['fd00::/8', 'fd99::/16', 'fd99::77/16']
+        }
         await program.apply(uid, { excludedOutboundCidrs: [...ranges.ipv4, ...ranges.ipv6] })
         direct(await app(url(outside, 8080)), inside)
-        const other = family === 'ipv4' ? ranges.ipv6 : ranges.ipv4
-        await program.apply(uid, { excludedOutboundCidrs: other })
+        await program.apply(uid, { excludedOutboundCidrs: family === 'ipv4' ? ranges.ipv6 : ranges.ipv4 })
         captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      it('leads connections of every interface and every user to the proxy that are not excluded', async () => {
+        await program.apply(uid)
+        captured(await app(url(second.outside, 8080)), 15001, destination(second.outside, 8080))
+        captured(await client(url(second.inside, 9000)), 15006, destination(second.inside, 9000))
+        captured(await other(url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      it('lets pass an excluded interface in both directions, and no other interface', async () => {
+        await program.apply(uid, { excludedInterfaces: ['net1', 'not-there'] })
+        direct(await app(url(second.outside, 8080)), second.inside)
+        direct(await client(url(second.inside, 9000)), second.outside)
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+        captured(await client(url(inside, 9000)), 15006, destination(inside, 9000))
+        captured(await proxy(url(inside, 9000)), 15006, destination(inside, 9000))
+      })
+
+      it('knows an interface by its whole name', async () => {
+        await program.apply(uid, { excludedInterfaces: ['net', 'net10', 'et1'] })
+        captured(await app(url(second.outside, 8080)), 15001, destination(second.outside, 8080))
+        captured(await client(url(second.inside, 9000)), 15006, destination(second.inside, 9000))
+      })
+
+      it('lets pass what an excluded user opens, and what no other does', async () => {
+        await program.apply(uid, { excludedOutboundUsers: [0, USER.other] })
+        direct(await other(url(outside, 8080)), inside)
+        direct(await pod.call(0, url(outside, 8080)), inside)
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+        captured(await client(url(inside, 9000)), 15006, destination(inside, 9000))
+        captured(await proxy(url(inside, 9000)), 15006, destination(inside, 9000))
+      })
+
+      it('takes as much as may be excluded', async () => {
+        const numbers = Array.from({ length: 64 }, (_, index) => index + 1)
+        await program.apply(uid, {
+          excludedInboundPorts: numbers,
+          excludedOutboundPorts: numbers,
+          excludedOutboundCidrs: numbers.map(index => (index % 2 ? `192.0.2.${index}/32` : `2001:db8::${index}/128`)),
+          excludedInterfaces: numbers.map(index => `interface-${index}.x`),
+          excludedOutboundUsers: numbers.map(index => 2_147_483_647 - index)
+        })
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+      })
+
+      const refused: Record<string, [Parameters<Program['apply']>[1], RegExp]> = {
+        'a port of the proxy': [{ excludedInboundPorts: [15006] }, /excluded_inbound_ports 15006/],
+        'the interface within the pod': [{ excludedInterfaces: ['lo'] }, /excluded_interfaces "lo"/],
+        'interfaces by a wildcard': [{ excludedInterfaces: ['net*'] }, /excluded_interfaces "net\*"/],
+        'a rule': [{ excludedInterfaces: ['a" accept #'] }, /excluded_interfaces "a\\" accept #"/],
+        'the user of the proxy': [{ excludedOutboundUsers: [1337] }, /excluded_outbound_users 1337/]
+      }
+      for (const [what, [fields, details]] of Object.entries(refused))
+        it(`refuses to exclude ${what}, and leaves the rules as they were`, async () => {
+          const rules = rulesOf(pod)
+          await assert.rejects(program.apply(uid, fields), refusal(status.FAILED_PRECONDITION, details))
+          assert.equal(rulesOf(pod), rules)
+        })
+
+      it('is asked for by the agent as the annotations of the pod say, by way of its volume', async () => {
+        const annotations = {
+          'countersign.dev/exclude-inbound-ports': '9000',
+          'countersign.dev/exclude-outbound-ports': '5432',
+          'countersign.dev/exclude-outbound-cidrs': '192.0.2.0/24, 2001:db8::/32',
+          'countersign.dev/exclude-interfaces': 'net1',
+          'countersign.dev/exclude-outbound-users': String(USER.other)
+        }
+        const { accepted, problems } = checkAttributes(attributesOf(annotations))
+        assert.deepEqual(problems, [])
+        const agent = new NodeCapture(program.socket)
+        await agent.apply(uid, exclusionsOf(accepted)).finally(() => agent.close())
+        direct(await client(url(inside, 9000)), outside)
+        direct(await client(url(second.inside, 9000)), second.outside)
+        direct(await app(url(outside, 5432)), inside)
+        direct(await app(url(second.outside, 8080)), second.inside)
+        direct(await other(url(outside, 8080)), inside)
+        captured(await app(url(outside, 8080)), 15001, destination(outside, 8080))
+        captured(await client(url(inside, 9002)), 15006, destination(inside, 9002))
       })
 
       it('no longer excludes what it is not asked to', async () => {
         await program.apply(uid)
         captured(await client(url(inside, 9000)), 15006, destination(inside, 9000))
         captured(await app(url(outside, 5432)), 15001, destination(outside, 5432))
+        captured(await other(url(outside, 8080)), 15001, destination(outside, 8080))
+        captured(await client(url(second.inside, 9000)), 15006, destination(second.inside, 9000))
       })
 
       it('applied again leaves the same rules, and every connection open', async () => {
-        await program.apply(uid, { excludedOutboundPorts: [5432] })
+        const excluded = {
+          excludedInboundPorts: [9100],
+          excludedOutboundPorts: [5432],
+          excludedOutboundCidrs: ['192.0.2.0/24', '2001:db8::/32'],
+          excludedInterfaces: ['net1'],
+          excludedOutboundUsers: [USER.other]
+        }
+        await program.apply(uid, excluded)
         const sessions = await Promise.all([
           pod.session(USER.application, url(outside, 8080)),
           pod.session(USER.application, url(outside, 5432)),
+          pod.session(USER.other, url(outside, 8080)),
+          pod.session(USER.application, url(second.outside, 8080)),
+          world.session(USER.application, url(second.inside, 9000)),
           pod.session(USER.proxy, url(inside, 9000)),
           pod.session(USER.proxy, url(outside, 8080)),
           world.session(USER.application, url(inside, 9000)),
@@ -185,7 +312,7 @@ describe('capture in network namespaces', () => {
         for (const { error } of first) assert.equal(error, undefined)
         const rules = rulesOf(pod)
         for (let round = 0; round < 5; round++) {
-          await program.apply(uid, { excludedOutboundPorts: [5432] })
+          await program.apply(uid, excluded)
           assert.deepEqual(await answers(), first, 'the same ports at this end: the same connections')
         }
         assert.equal(rulesOf(pod), rules)
@@ -307,7 +434,7 @@ describe('capture in network namespaces', () => {
       assert.match(rulesOf(second), /countersign/)
     })
 
-    it('and knows the proxy by the number that it has in the user namespace of the pod', async () => {
+    it('and knows the proxy, and users that are excluded, by the numbers that they have in the user namespace of the pod', async () => {
       const uid = randomUUID()
       const child = spawn('unshare', ['--user', '--net', 'sleep', 'infinity'], { stdio: 'ignore' })
       children.push(child)
@@ -333,6 +460,9 @@ describe('capture in network namespaces', () => {
         )
       assert.match(call(USER.application), /^x-destination: 127\.0\.0\.1:15001\r$/m)
       assert.match(call(USER.proxy), /^x-destination: 10\.99\.0\.1:8080\r$/m)
+      await program.apply(uid, { excludedOutboundUsers: [USER.other] })
+      assert.match(call(USER.other), /^x-destination: 10\.99\.0\.1:8080\r$/m)
+      assert.match(call(USER.application), /^x-destination: 127\.0\.0\.1:15001\r$/m)
     })
   })
 })

@@ -13,8 +13,14 @@ import { proxyConfiguration } from './proxy.ts'
 export const OUTSIDE = { ipv4: '10.99.0.1', ipv6: 'fd99::1' } as const
 export const INSIDE = { ipv4: '10.99.0.2', ipv6: 'fd99::2' } as const
 
+/** Addresses on a second network, on an interface of its own. */
+export const SECOND = {
+  outside: { ipv4: '10.98.0.1', ipv6: 'fd98::1' },
+  inside: { ipv4: '10.98.0.2', ipv6: 'fd98::2' }
+} as const
+
 /** The users of a pod's processes. */
-export const USER = { proxy: 1337, application: 1000 } as const
+export const USER = { proxy: 1337, application: 1000, other: 2000 } as const
 
 const PEER = join(import.meta.dirname, 'peer.ts')
 const NODE = [process.execPath, '--disable-warning=ExperimentalWarning']
@@ -125,16 +131,26 @@ export async function end(child: ChildProcess): Promise<void> {
 
 /** Connects two namespaces as a pod and what is outside of it are connected. */
 export function link(pod: string, outside: string, ipv6: boolean): void {
-  run('ip', 'link', 'add', 'eth0', 'netns', pod, 'type', 'veth', 'peer', 'name', 'pod', 'netns', outside)
-  for (const [name, device, { ipv4, ipv6: address }] of [
-    [pod, 'eth0', INSIDE],
-    [outside, 'pod', OUTSIDE]
-  ] as const) {
+  connect([pod, 'eth0', INSIDE], [outside, 'pod', OUTSIDE], ipv6)
+  run('ip', '-n', pod, 'route', 'add', 'default', 'via', OUTSIDE.ipv4)
+}
+
+/** Connects them a second time: the pod gets an interface `net1`, as by Multus. */
+export function linkAgain(pod: string, outside: string): void {
+  connect([pod, 'net1', SECOND.inside], [outside, 'pod1', SECOND.outside], true)
+}
+
+type End = readonly [namespace: string, device: string, addresses: { readonly ipv4: string; readonly ipv6: string }]
+
+function connect(inside: End, outside: End, ipv6: boolean): void {
+  const [[pod, podDevice], [world, worldDevice]] = [inside, outside]
+  const peer = ['peer', 'name', worldDevice, 'netns', world]
+  run('ip', 'link', 'add', podDevice, 'netns', pod, 'type', 'veth', ...peer)
+  for (const [name, device, { ipv4, ipv6: address }] of [inside, outside]) {
     run('ip', '-n', name, 'address', 'add', `${ipv4}/24`, 'dev', device)
     if (ipv6) run('ip', '-n', name, 'address', 'add', `${address}/64`, 'dev', device, 'nodad')
     run('ip', '-n', name, 'link', 'set', device, 'up')
   }
-  run('ip', '-n', pod, 'route', 'add', 'default', 'via', OUTSIDE.ipv4)
 }
 
 // Version 2 has one hierarchy, version 1 one for each controller.

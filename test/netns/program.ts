@@ -15,6 +15,8 @@ const CAPABILITIES = ['sys_admin', 'net_admin', 'sys_ptrace']
 /** The program of the privileged container, with the rights that it has in a cluster and no others. */
 export class Program {
   readonly folder = mkdtempSync(join(tmpdir(), 'countersign-netns-'))
+  /** Where the agent asks it. */
+  readonly socket = join(this.folder, 'state/node.sock')
   #child: ChildProcess | undefined
   #client: Client | undefined
   output = ''
@@ -37,12 +39,11 @@ export class Program {
     this.#child = child
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', part => (this.output += part))
-    const socket = join(this.folder, 'state/node.sock')
     await eventually(() => this.output.includes('"msg":"started"'), 'the program has started').catch(thrown => {
       throw new Error(this.output, { cause: thrown })
     })
-    assert.ok(existsSync(socket))
-    this.#client = new Client(`unix:${socket}`, credentials.createInsecure())
+    assert.ok(existsSync(this.socket))
+    this.#client = new Client(`unix:${this.socket}`, credentials.createInsecure())
   }
 
   async apply(podUid: string, fields: MessageInitShape<typeof ApplyRequestSchema> = {}): Promise<void> {

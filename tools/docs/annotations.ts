@@ -42,12 +42,15 @@ ${table([...ofPods, ...OF_SERVICES])}
 
 ## Probes
 
-The kubelet has no certificate, so a port that accepts mutual TLS alone would refuse its probes. Every startup, readiness and liveness probe of kind \`httpGet\` is therefore led to port 15020, where the proxy asks the application with the path, the headers and the Host that the probe names, and passes on what it answers.
+The kubelet has no certificate, so a port that accepts mutual TLS alone would refuse its probes, and a probe that only connects would find the proxy and always succeed. Every startup, readiness and liveness probe of kind \`httpGet\`, \`tcpSocket\` or \`grpc\`, and every postStart and preStop hook of kind \`httpGet\`, is therefore led to port 15020, where the proxy asks the application at that moment and says what it found.
 
-- The application is asked at the address of the pod: a \`host\` in a probe is only what it reads as Host.
+- \`httpGet\`: with the path, the headers, the Host and the scheme that the probe or hook names. The answer is passed on. Of a hook any answer is a success, as without the proxy, and only none is a failure; the event then says \`failed to parse Location header "countersign://no answer from …"\`. Without the proxy, a hook over HTTPS was sent again in plaintext to a port without TLS; now it fails there.
+- \`tcpSocket\`: by a connection, which is closed at once.
+- \`grpc\`: by a call of \`grpc.health.v1.Health/Check\`; only \`SERVING\` is a success.
+- The application is asked at the address of the pod: a \`host\` in an \`httpGet\` probe is only what it reads as Host. A \`tcpSocket\` probe or a hook that names a host stays as it is, and goes there from the node.
 - A redirect counts as success and is not followed.
-- Port 15020 accepts plaintext from anybody, for exactly the probes that the pod names.
-- Probes of kind \`exec\` need no connection and stay as they are. Those of kind \`grpc\` need a port that accepts plaintext. A \`tcpSocket\` probe finds the proxy, and so says nothing about the application.
+- Port 15020 accepts plaintext from anybody, for exactly the probes and hooks that the pod names.
+- Probes and hooks of kind \`exec\`, and hooks of kind \`sleep\`, need no connection and stay as they are. So do a \`grpc\` probe of mode TLS and an \`httpGet\` of protocol HTTP2 (both alpha in Kubernetes 1.37), which a port that accepts mutual TLS alone refuses.
 `
 }
 

@@ -5,7 +5,7 @@ import { checkShape } from './shape.ts'
 const words = z.record(z.string(), z.string()).nullish()
 
 const port = z.union([z.number(), z.string()])
-const probe = z
+const handler = z
   .looseObject({
     httpGet: z
       .looseObject({
@@ -13,9 +13,12 @@ const probe = z
         path: z.string().nullish(),
         host: z.string().nullish(),
         scheme: z.string().nullish(),
+        protocol: z.string().nullish(),
         httpHeaders: z.array(z.looseObject({ name: z.string(), value: z.string().nullish() })).nullish()
       })
-      .nullish()
+      .nullish(),
+    tcpSocket: z.looseObject({ port, host: z.string().nullish() }).nullish(),
+    grpc: z.looseObject({ port: z.number(), service: z.string().nullish(), mode: z.string().nullish() }).nullish()
   })
   .nullish()
 
@@ -27,9 +30,10 @@ const container = z.looseObject({
     .array(z.looseObject({ containerPort: z.number(), name: z.string().nullish(), protocol: z.string().nullish() }))
     .nullish(),
   securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
-  startupProbe: probe,
-  readinessProbe: probe,
-  livenessProbe: probe,
+  startupProbe: handler,
+  readinessProbe: handler,
+  livenessProbe: handler,
+  lifecycle: z.looseObject({ postStart: handler, preStop: handler }).nullish(),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish()
 })
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { EXCLUSIONS, type ExclusionList, readList } from '../../shared/exclusions/index.ts'
 import { didYouMean } from '../../shared/suggest/index.ts'
 import { INJECT_LABEL, PREFIX } from './names.ts'
 import type { Pod } from './pod.ts'
@@ -11,8 +12,10 @@ export interface ProxyWishes {
   readonly logLevel: ProxyLogLevel
   /** Where the application listens when the proxy owns the pod's address: an IPv4 or IPv6 literal. */
   readonly applicationAddress?: string
-  /** Whether httpGet probes go to the proxy, which asks the application. */
+  /** Whether probes and hooks go to the proxy, which asks the application. */
   readonly rewriteProbes: boolean
+  /** What bypasses the proxy: texts that the agent reads as well, by the names of annotations. */
+  readonly exclusions: Readonly<Record<string, string>>
 }
 
 interface Annotation {
@@ -38,6 +41,19 @@ function resource(name: ResourceName, meaning: string): Annotation {
   }
 }
 
+function exclusion(list: ExclusionList<unknown>, meaning: string): [string, Annotation] {
+  const { name, allowed } = list
+  return [
+    name,
+    {
+      meaning,
+      allowed,
+      standard: 'none',
+      read: (text, wishes) => readList(list, text) && { ...wishes, exclusions: { ...wishes.exclusions, [name]: text } }
+    }
+  ]
+}
+
 const RESOURCE_ANNOTATIONS: Readonly<Record<ResourceName, string>> = {
   cpu: `${PREFIX}proxy-cpu`,
   cpuLimit: `${PREFIX}proxy-cpu-limit`,
@@ -50,7 +66,7 @@ const SWITCH = ['enabled', 'disabled'] as const
 export const APPLICATION_ADDRESS = `${PREFIX}application-address`
 
 /** Every annotation of a pod that injection reads. */
-export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
+export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map<string, Annotation>([
   [RESOURCE_ANNOTATIONS.cpu, resource('cpu', 'CPU that the proxy requests')],
   [
     RESOURCE_ANNOTATIONS.cpuLimit,
@@ -85,7 +101,7 @@ export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
     `${PREFIX}rewrite-probes`,
     {
       meaning:
-        'whether httpGet probes of the kubelet, which has no certificate, go to the proxy, which asks the application',
+        'whether probes and hooks of the kubelet, which has no certificate, go to the proxy, which asks the application',
       standard: 'enabled',
       allowed: `one of ${SWITCH.join(', ')}`,
       read(text, wishes) {
@@ -93,7 +109,21 @@ export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map([
         return choice && { ...wishes, rewriteProbes: choice === 'enabled' }
       }
     }
-  ]
+  ],
+  exclusion(
+    EXCLUSIONS.inboundPorts,
+    'ports of the pod whose incoming connections bypass the proxy: clients reach them in plaintext, whatever the policy'
+  ),
+  exclusion(EXCLUSIONS.outboundPorts, 'destination ports whose outgoing connections bypass the proxy'),
+  exclusion(EXCLUSIONS.outboundCidrs, 'destination addresses whose outgoing connections bypass the proxy'),
+  exclusion(
+    EXCLUSIONS.interfaces,
+    'interfaces of the pod, such as those of a second network, whose connections bypass the proxy in both directions'
+  ),
+  exclusion(
+    EXCLUSIONS.outboundUsers,
+    'users in the pod, such as that of a proxy of its own, whose outgoing connections bypass the proxy'
+  )
 ])
 
 /** Annotations under our prefix that are not for injection; on a pod they mean nothing and harm nothing. */
@@ -102,7 +132,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([`${PREFIX}service-accounts`])
 /** The wishes of a pod, and what is wrong with its annotations: each problem names annotation, value, what is allowed. */
 export function readAnnotations(pod: Pod, settings: InjectionSettings): { wishes: ProxyWishes; problems: string[] } {
   const { resources, logLevel } = settings
-  let wishes: ProxyWishes = { resources, logLevel, rewriteProbes: true }
+  let wishes: ProxyWishes = { resources, logLevel, rewriteProbes: true, exclusions: {} }
   const problems: string[] = []
   const given = new Set<string>()
   for (const [name, value] of Object.entries(pod.metadata?.annotations ?? {})) {
@@ -119,7 +149,17 @@ export function readAnnotations(pod: Pod, settings: InjectionSettings): { wishes
     const key = RESOURCE_ANNOTATIONS[name]
     return given.has(key) ? `annotation ${key}` : `default of ${key}`
   }
-  return { wishes, problems: [...problems, ...resourceProblems(wishes.resources, nameOf)] }
+  return {
+    wishes,
+    problems: [...problems, ...resourceProblems(wishes.resources, nameOf), ...exclusionProblems(wishes)]
+  }
+}
+
+// Clients would be told of plaintext where the proxy answers with mutual TLS.
+function exclusionProblems({ applicationAddress, exclusions }: ProxyWishes): string[] {
+  if (applicationAddress === undefined) return []
+  const why = `expected none together with ${APPLICATION_ADDRESS}: where the proxy owns the address, nothing is captured`
+  return Object.entries(exclusions).map(([name, text]) => `annotation ${name} ${JSON.stringify(text)}: ${why}`)
 }
 
 function unknownAnnotation(name: string): string {

@@ -2,7 +2,7 @@
 //
 // In: a pod as the API server shows it before it exists, its namespace, settings. Out: a JSON patch that adds one
 // container and one volume, or the reason why the pod is left alone, or everything that makes it impossible.
-// Never: reads anything but its arguments; never changes a field of the user's, but where httpGet probes go; never
+// Never: reads anything but its arguments; never changes a field of the user's, but where probes and hooks go; never
 // guesses what an annotation meant.
 // Source: Kubernetes, sidecar containers, CSI ephemeral volumes, Pod Security Standards (restricted).
 

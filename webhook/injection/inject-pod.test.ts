@@ -102,10 +102,10 @@ function injected(one: Pod, settings = SETTINGS): Pod {
 const proxyOf = (one: Pod) => one.spec?.initContainers?.[0] ?? assert.fail('no init container')
 
 describe('a pod that is injected', () => {
-  it('gets one init container before all others and one volume after all others, and no probe is touched that is not HTTP', () => {
+  it('gets one init container before all others and one volume after all others, and no probe is touched that runs a program', () => {
     for (const yaml of [
       SIMPLE,
-      FULL.replace('httpGet: { path: /healthz, port: http, scheme: HTTP }', 'tcpSocket: { port: http }')
+      FULL.replace('httpGet: { path: /healthz, port: http, scheme: HTTP }', 'exec: { command: [x] }')
     ]) {
       const before = pod(yaml)
       const after = injected(before)
@@ -242,6 +242,19 @@ describe('annotations', () => {
     })
   })
 
+  it('exclude traffic from capture: the agent reads in the volume what they say', () => {
+    const annotations = {
+      'countersign.dev/exclude-inbound-ports': '9100, 22',
+      'countersign.dev/exclude-outbound-ports': '5432,15001',
+      'countersign.dev/exclude-outbound-cidrs': '10.0.0.0/8,fd00::/8',
+      'countersign.dev/exclude-interfaces': 'net1',
+      'countersign.dev/exclude-outbound-users': '2000,0'
+    }
+    const after = injected(annotated(annotations))
+    assert.deepEqual(after.spec?.volumes?.[0]?.csi?.volumeAttributes, annotations)
+    assert.equal(inject(after).kind, 'skip')
+  })
+
   it('that belong to others, or to Services, are none of our business', () => {
     injected(
       annotated({
@@ -308,7 +321,39 @@ describe('annotations', () => {
     ],
     'a misspelt annotation': [
       { 'countersign.dev/proxy-cpus': '1' },
-      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes'
+      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users'
+    ],
+    'an excluded port that is none': [
+      { 'countersign.dev/exclude-outbound-ports': '443,0' },
+      'annotation countersign.dev/exclude-outbound-ports "443,0": expected 1 to 64 entries separated by commas, each a port from 1 to 65535'
+    ],
+    'an excluded port that the proxy needs': [
+      { 'countersign.dev/exclude-inbound-ports': '9100,15090' },
+      'annotation countersign.dev/exclude-inbound-ports "9100,15090": expected 1 to 64 entries separated by commas, each a port from 1 to 65535 other than 15001, 15006, 15020, 15021, 15090, which the proxy itself needs'
+    ],
+    'an excluded list of nothing': [
+      { 'countersign.dev/exclude-inbound-ports': '' },
+      'annotation countersign.dev/exclude-inbound-ports "": expected 1 to 64 entries separated by commas, each a port from 1 to 65535 other than 15001, 15006, 15020, 15021, 15090, which the proxy itself needs'
+    ],
+    'an excluded address without a prefix': [
+      { 'countersign.dev/exclude-outbound-cidrs': '10.0.0.1' },
+      'annotation countersign.dev/exclude-outbound-cidrs "10.0.0.1": expected 1 to 64 entries separated by commas, each a prefix such as 10.0.0.0/8 or fd00::/8'
+    ],
+    'the excluded interface within the pod': [
+      { 'countersign.dev/exclude-interfaces': 'net1,lo' },
+      'annotation countersign.dev/exclude-interfaces "net1,lo": expected 1 to 64 entries separated by commas, each the name of an interface of at most 15 letters, digits, dots, dashes and underscores, other than lo'
+    ],
+    'the user of the proxy as one that is excluded': [
+      { 'countersign.dev/exclude-outbound-users': '1337' },
+      'annotation countersign.dev/exclude-outbound-users "1337": expected 1 to 64 entries separated by commas, each the number of a user from 0 to 2147483647 other than 1337, which is the proxy'
+    ],
+    'an exclusion from capture where nothing is captured': [
+      { 'countersign.dev/exclude-inbound-ports': '22', 'countersign.dev/application-address': '127.0.0.1' },
+      'annotation countersign.dev/exclude-inbound-ports "22": expected none together with countersign.dev/application-address: where the proxy owns the address, nothing is captured'
+    ],
+    'a misspelt exclusion': [
+      { 'countersign.dev/exclude-inbound-port': '80' },
+      'annotation countersign.dev/exclude-inbound-port: unknown; did you mean "exclude-inbound-ports"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users'
     ],
     'the label as an annotation': [
       { 'countersign.dev/inject': 'disabled' },
@@ -478,6 +523,15 @@ describe('a pod is refused', () => {
       })(),
       `spec.volumes["countersign"]: ${RESERVED}: expected {"driver":"csi.countersign.dev","readOnly":true,"volumeAttributes":{"countersign.dev/application-address":"127.0.0.2"}}`
     ],
+    'with a volume that excludes more than its annotation says': [
+      (() => {
+        const one = injected(annotated({ 'countersign.dev/exclude-inbound-ports': '9100' }))
+        const attributes = one.spec?.volumes?.[0]?.csi?.volumeAttributes ?? assert.fail()
+        attributes['countersign.dev/exclude-inbound-ports'] = '9100,8080'
+        return one
+      })(),
+      `spec.volumes["countersign"]: ${RESERVED}: expected {"driver":"csi.countersign.dev","readOnly":true,"volumeAttributes":{"countersign.dev/exclude-inbound-ports":"9100"}}`
+    ],
     'with a proxy that would not hold the others back': [
       (() => {
         const one = injected(pod(SIMPLE))
@@ -559,7 +613,9 @@ describe('injecting twice gives the same pod', () => {
 
   const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/)
   const probe = fc.oneof(
-    fc.record({ tcpSocket: fc.record({ port: fc.integer({ min: 1, max: 65_535 }) }) }),
+    fc.record({ exec: fc.record({ command: fc.array(fc.string()) }) }),
+    fc.record({ tcpSocket: fc.record({ port: fc.integer({ min: 1, max: 15_000 }) }), periodSeconds: fc.nat() }),
+    fc.record({ grpc: fc.record({ port: fc.integer({ min: 1, max: 15_000 }), service: fc.string() }) }),
     fc.record({
       httpGet: fc.record(
         {
@@ -602,7 +658,8 @@ describe('injecting twice gives the same pod', () => {
           annotations: fc.oneof(
             fc.dictionary(name, fc.string()),
             fc.constant({ 'countersign.dev/rewrite-probes': 'disabled' }),
-            fc.constant({ 'countersign.dev/application-address': '10.0.0.1', 'countersign.dev/proxy-cpu': '1' })
+            fc.constant({ 'countersign.dev/application-address': '10.0.0.1', 'countersign.dev/proxy-cpu': '1' }),
+            fc.constant({ 'countersign.dev/exclude-interfaces': 'net1', 'countersign.dev/exclude-inbound-ports': '22' })
           )
         },
         { requiredKeys: [] }
@@ -631,9 +688,12 @@ describe('injecting twice gives the same pod', () => {
           for (const [index, container] of probed(after).entries()) {
             const original = probed(before)[index] ?? assert.fail()
             for (const field of ['livenessProbe', 'readinessProbe'] as const) {
-              const [now, then] = [container[field]?.httpGet, original[field]?.httpGet]
-              assert.equal(now?.port, then && 15_020)
-              if (now && then) Object.assign(container[field] ?? {}, { httpGet: then })
+              const { httpGet, tcpSocket, grpc } = original[field] ?? {}
+              const asks = (httpGet ?? tcpSocket ?? grpc) !== undefined
+              assert.equal(container[field]?.httpGet?.port, asks ? 15_020 : undefined)
+              if (!asks) continue
+              delete container[field]?.httpGet
+              Object.assign(container[field] ?? {}, original[field])
             }
           }
         const [proxy, ...initContainers] = after.spec?.initContainers ?? []

@@ -1,10 +1,24 @@
-import type { V1Container, V1HTTPGetAction, V1Pod, V1Volume } from '@kubernetes/client-node'
+import type {
+  V1Container,
+  V1GRPCAction,
+  V1HTTPGetAction,
+  V1Pod,
+  V1TCPSocketAction,
+  V1Volume
+} from '@kubernetes/client-node'
 
 // Types only: this room never talks to an API server.
 export type Pod = V1Pod
 export type Container = V1Container
 export type Volume = V1Volume
 export type HttpGet = V1HTTPGetAction
+
+/** What a probe and a lifecycle hook have in common: how the container is asked. Two fields are of Kubernetes 1.37. */
+export interface Handler {
+  readonly httpGet?: (HttpGet & { readonly protocol?: string | null }) | null
+  readonly tcpSocket?: V1TCPSocketAction | null
+  readonly grpc?: (V1GRPCAction & { readonly mode?: string | null }) | null
+}
 
 /** A container of a pod and where it stands there. */
 export interface PlacedContainer {

@@ -50,7 +50,9 @@ describe('a probe of kind httpGet', () => {
         periodSeconds: 3
       })
       const headers: [] = []
-      assert.deepEqual(probesOf(after), [{ container: 'web', kind, port: 8080, path: '/x', scheme: 'HTTP', headers }])
+      assert.deepEqual(probesOf(after), [
+        { container: 'web', kind, protocol: 'http', port: 8080, path: '/x', scheme: 'HTTP', headers }
+      ])
     })
 
   it('is led to the proxy in sidecars and in every container, where it stands', () => {
@@ -119,7 +121,7 @@ describe('a probe of kind httpGet', () => {
     it(`is remembered with ${what}`, () => {
       const [probe] = probesOf(injected(pod))
       assert.partialDeepStrictEqual(probe, expected)
-      if (!('host' in expected)) assert.equal(probe?.host, undefined)
+      if (!('host' in expected)) assert.ok(probe && !('host' in probe))
     })
 
   it('is rewritten the same way where the application has an address of its own', () => {
@@ -173,15 +175,147 @@ describe('a probe of kind httpGet', () => {
     })
 })
 
+describe('a probe of kind tcpSocket or grpc', () => {
+  for (const [field, kind] of [
+    ['startupProbe', 'startup'],
+    ['readinessProbe', 'readiness'],
+    ['livenessProbe', 'liveness']
+  ] as const) {
+    const httpGet = { path: `/app-health/web/${kind}`, port: 15_020, scheme: 'HTTP' }
+
+    it(`becomes an httpGet of the proxy as ${field}, tcpSocket`, () => {
+      const after = injected(web(`${field}: { tcpSocket: { port: 5432 }, timeoutSeconds: 3 }`))
+      assert.deepEqual(after.spec?.containers[0]?.[field], { httpGet, timeoutSeconds: 3 })
+      assert.deepEqual(probesOf(after), [{ container: 'web', kind, protocol: 'tcp', port: 5432 }])
+    })
+
+    it(`becomes an httpGet of the proxy as ${field}, grpc`, () => {
+      const after = injected(web(`${field}: { grpc: { port: 9000, service: live }, timeoutSeconds: 3 }`))
+      assert.deepEqual(after.spec?.containers[0]?.[field], { httpGet, timeoutSeconds: 3 })
+      assert.deepEqual(probesOf(after), [{ container: 'web', kind, protocol: 'grpc', port: 9000, service: 'live' }])
+    })
+  }
+
+  const asked: Readonly<Record<string, readonly [string, object]>> = {
+    'a port by name': [
+      'readinessProbe: { tcpSocket: { port: db } }, ports: [{ name: db, containerPort: 5432 }]',
+      { protocol: 'tcp', port: 5432 }
+    ],
+    'an empty host, which is none': ['readinessProbe: { tcpSocket: { port: 1, host: "" } }', { port: 1 }],
+    'HTTP/1.1 said aloud': ['readinessProbe: { httpGet: { port: 1, protocol: HTTP1 } }', { protocol: 'http', port: 1 }],
+    'plaintext said aloud': ['readinessProbe: { grpc: { port: 1, mode: Plaintext } }', { protocol: 'grpc', port: 1 }],
+    'no service, which is the whole server': ['readinessProbe: { grpc: { port: 1 } }', { service: '' }],
+    'no service, as the API server fills it in': ['readinessProbe: { grpc: { port: 1, service: "" } }', { service: '' }]
+  }
+  for (const [what, [fields, expected]] of Object.entries(asked))
+    it(`is remembered with ${what}`, () => assert.partialDeepStrictEqual(probesOf(injected(web(fields)))[0], expected))
+
+  it('is led to the proxy in sidecars of the user', () => {
+    const pod: Pod = parse(`{ spec: {
+      initContainers: [{ name: side, restartPolicy: Always, startupProbe: { tcpSocket: { port: 1 } } }],
+      containers: [{ name: a, livenessProbe: { grpc: { port: 2 } } }] } }`)
+    const result = inject(pod)
+    assert.ok(result.kind === 'patch')
+    assert.deepEqual(
+      result.patch.slice(0, 4).map(({ op, path }) => `${op} ${path}`),
+      [
+        'remove /spec/initContainers/0/startupProbe/tcpSocket',
+        'add /spec/initContainers/0/startupProbe/httpGet',
+        'remove /spec/containers/0/livenessProbe/grpc',
+        'add /spec/containers/0/livenessProbe/httpGet'
+      ]
+    )
+  })
+
+  const refusals: Readonly<Record<string, readonly [string, string]>> = {
+    'a port that has no such name': [
+      'readinessProbe: { tcpSocket: { port: db } }',
+      'readinessProbe.tcpSocket.port "db": expected a number, or the name of a port of the container, which has none'
+    ],
+    'a port of the proxy, which would find itself': [
+      'livenessProbe: { tcpSocket: { port: 15006 } }',
+      'livenessProbe.tcpSocket.port 15006: expected any port but 15001, 15006, 15020, 15021, 15090; the proxy uses it (inbound)'
+    ],
+    'a port that does not exist': [
+      'startupProbe: { grpc: { port: 0 } }',
+      'startupProbe.grpc.port: expected a port from 1 to 65535'
+    ],
+    'a service without end': [
+      `startupProbe: { grpc: { port: 1, service: "${'x'.repeat(4_097)}" } }`,
+      'startupProbe.grpc.service: expected at most 4096 characters'
+    ]
+  }
+  for (const [what, [fields, message]] of Object.entries(refusals))
+    it(`is refused for ${what}`, () => {
+      const result = inject(web(fields))
+      assert.equal(result.kind === 'refuse' && result.message, `spec.containers["web"].${message}`)
+    })
+})
+
+describe('a lifecycle hook of kind httpGet', () => {
+  for (const kind of ['postStart', 'preStop'] as const)
+    it(`is led to the proxy as ${kind}, and what its author wrote is remembered`, () => {
+      const other = kind === 'preStop' ? 'postStart' : 'preStop'
+      const headers = 'httpHeaders: [{ name: X-Hook, value: "1" }, { name: Host, value: web.example }]'
+      const after = injected(
+        web(`lifecycle: { ${kind}: { httpGet: { port: http, path: "/drain?now", scheme: HTTPS, ${headers} } },
+          ${other}: { exec: { command: [x] } } }, ports: [{ name: http, containerPort: 8080 }]`)
+      )
+      assert.deepEqual(after.spec?.containers[0]?.lifecycle, {
+        [kind]: { httpGet: { path: `/app-health/web/${kind}`, port: 15_020, scheme: 'HTTP' } },
+        [other]: { exec: { command: ['x'] } }
+      })
+      assert.deepEqual(probesOf(after), [
+        {
+          container: 'web',
+          kind,
+          protocol: 'http',
+          port: 8080,
+          path: '/drain?now',
+          scheme: 'HTTPS',
+          host: 'web.example',
+          headers: [['X-Hook', '1']]
+        }
+      ])
+    })
+
+  it('is led to the proxy in sidecars of the user', () => {
+    const pod: Pod = parse(`{ spec: { containers: [{ name: a }], initContainers: [
+      { name: side, restartPolicy: Always, lifecycle: { preStop: { httpGet: { port: 1 } } } }] } }`)
+    assert.deepEqual(
+      probesOf(injected(pod)).map(({ container, kind }) => `${container} ${kind}`),
+      ['side preStop']
+    )
+  })
+
+  it('is refused for a port of the proxy, by its place', () => {
+    const result = inject(web('lifecycle: { postStart: { httpGet: { port: 15020 } } }'))
+    assert.match(
+      result.kind === 'refuse' ? result.message : '',
+      /^spec\.containers\["web"\]\.lifecycle\.postStart\.httpGet\.port 15020: expected any port but/
+    )
+  })
+})
+
 describe('what is left as it is', () => {
   const probes: Readonly<Record<string, Pod>> = {
-    'probes of other kinds': web('startupProbe: { exec: { command: [x] } }, livenessProbe: { tcpSocket: { port: 1 } }'),
-    'a gRPC probe': web('livenessProbe: { grpc: { port: 1 } }'),
-    'an absent probe': web('livenessProbe: null, readinessProbe: { httpGet: null }'),
-    'a lifecycle hook': web('lifecycle: { preStop: { httpGet: { port: 80 } } }'),
-    'every probe, by annotation': annotated(readiness('port: nowhere'), {
-      'countersign.dev/rewrite-probes': 'disabled'
-    })
+    'probes that run a program': web('startupProbe: { exec: { command: [x] } }, livenessProbe: { exec: {} }'),
+    'hooks that run a program or sleep': web(
+      'lifecycle: { postStart: { exec: { command: [x] } }, preStop: { sleep: { seconds: 1 } } }'
+    ),
+    'hooks of kind tcpSocket, which the kubelet refuses': web('lifecycle: { preStop: { tcpSocket: { port: 1 } } }'),
+    'a tcpSocket probe of another host': web('livenessProbe: { tcpSocket: { port: 1, host: 10.0.0.9 } }'),
+    'a hook that tells another host': web('lifecycle: { preStop: { httpGet: { port: 1, host: registry.example } } }'),
+    'a gRPC probe over TLS': web('livenessProbe: { grpc: { port: 1, mode: TLS } }'),
+    'an httpGet probe over HTTP/2': web('livenessProbe: { httpGet: { port: 1, protocol: HTTP2 } }'),
+    'absent probes': web('livenessProbe: null, readinessProbe: { httpGet: null, tcpSocket: null, grpc: null }'),
+    'absent hooks': web('lifecycle: { postStart: null, preStop: { httpGet: null } }'),
+    'no lifecycle': web('lifecycle: null'),
+    'every probe and hook, by annotation': annotated(
+      web(`readinessProbe: { httpGet: { port: nowhere } }, livenessProbe: { tcpSocket: { port: 15020 } },
+        startupProbe: { grpc: { port: 0 } }, lifecycle: { preStop: { httpGet: { port: nowhere } } }`),
+      { 'countersign.dev/rewrite-probes': 'disabled' }
+    )
   }
   for (const [what, pod] of Object.entries(probes))
     it(what, () => {
@@ -196,6 +330,17 @@ describe('a pod that was injected before', () => {
 
   it('is left alone', () => {
     const result = inject(pod())
+    assert.equal(result.kind === 'skip' && result.reason, 'already-injected', JSON.stringify(result))
+  })
+
+  it('is left alone with probes and hooks of every kind', () => {
+    const once = injected(
+      web(`readinessProbe: { tcpSocket: { port: 1 } }, livenessProbe: { grpc: { port: 2, service: x } },
+        startupProbe: { httpGet: { port: 3 } },
+        lifecycle: { postStart: { httpGet: { port: 4 } }, preStop: { httpGet: { port: 5 } } }`)
+    )
+    assert.equal(probesOf(once).length, 5)
+    const result = inject(once)
     assert.equal(result.kind === 'skip' && result.reason, 'already-injected', JSON.stringify(result))
   })
 
@@ -215,7 +360,7 @@ describe('a pod that was injected before', () => {
     )
     const after = injected(more)
     assert.deepEqual(
-      probesOf(after).map(({ container, path }) => `${container} ${path}`),
+      probesOf(after).map(probe => `${probe.container} ${probe.protocol === 'http' && probe.path}`),
       ['web /ready', 'late /late']
     )
     assert.equal(inject(after).kind, 'skip')

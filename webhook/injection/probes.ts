@@ -1,19 +1,18 @@
 import type { Operation } from 'fast-json-patch'
 import {
-  PROBE_KINDS,
   PROBES_ATTRIBUTE,
   type Probe,
-  type ProbeKind,
   probePath,
   probeProblems,
   readProbes,
   writeProbes
 } from '../../shared/probes/index.ts'
 import { reservedPort } from './conflicts.ts'
-import { PROXY_CONTAINER, PROXY_PORTS } from './names.ts'
-import { type Container, containersOf, type HttpGet, type PlacedContainer, type Pod, type Volume } from './pod.ts'
+import { PROXY_PORTS } from './names.ts'
+import type { Container, Pod, Volume } from './pod.ts'
+import { type FoundProbe, foundProbes } from './probes-found.ts'
 
-/** What becomes of the probes of a pod. */
+/** What becomes of the probes and hooks of a pod. */
 export interface RewrittenProbes {
   readonly operations: readonly Operation[]
   /** For the agent: what the kubelet would have asked; `undefined` when there is nothing. */
@@ -23,15 +22,14 @@ export interface RewrittenProbes {
 
 export const UNTOUCHED: RewrittenProbes = { operations: [], attribute: undefined, problems: [] }
 
-const FIELDS = { startup: 'startupProbe', readiness: 'readinessProbe', liveness: 'livenessProbe' } as const
-
 /**
- * Sends the httpGet probes of a pod's own containers to the proxy. The kubelet has no certificate, so a port that
- * accepts mutual TLS alone would refuse it; the proxy asks the application instead, and says what it answered.
+ * Sends the probes of a pod's own containers (httpGet, tcpSocket, grpc) and their hooks (httpGet) to the proxy. The
+ * kubelet has no certificate, so a port that accepts mutual TLS alone would refuse it, and whoever only connects finds
+ * the proxy; the proxy asks the application instead, and says what it answered.
  *
- * Probes of kind exec and grpc, and tcpSocket ones, stay as they are: exec needs no connection, grpc works on ports
- * that accept plaintext, and a tcpSocket to any port finds the proxy, so it tells nothing about the application.
- * A `host` no longer says where the probe goes, which is always the pod itself, only what the application reads.
+ * Those of kind exec and sleep need no connection, and stay as they are, like those that name another host. Only the
+ * `host` of an httpGet probe no longer says where it goes, which is always the pod itself, but what the application
+ * reads.
  *
  * @param before the volume of an earlier injection, which says what became of probes that were rewritten then
  */
@@ -42,32 +40,34 @@ export function rewriteProbes(pod: Pod, before: Volume | undefined): RewrittenPr
   const probes = new Map(recorded.probes.map(probe => [probePath(probe.container, probe.kind), probe]))
   const operations: Operation[] = []
   const problems: string[] = []
-  for (const { container, path, pointer } of probedContainers(pod))
-    for (const kind of PROBE_KINDS) {
-      const httpGet = container[FIELDS[kind]]?.httpGet
-      if (!httpGet) continue
-      const target = probePath(container.name, kind)
-      if (httpGet.port === PROXY_PORTS.probes && httpGet.path === target && probes.has(target)) continue
-      const field = `${path}.${FIELDS[kind]}.httpGet`
-      const port = portNumber(httpGet.port, container)
-      const probe = port === undefined ? undefined : probeOf(container.name, kind, httpGet, port)
-      if (probe === undefined) problems.push(`${field}.port ${JSON.stringify(httpGet.port)}: ${portsOf(container)}`)
-      else problems.push(...faults(probe).map(fault => `${field}.${fault}`))
-      if (probe === undefined) continue
-      probes.set(target, probe)
-      const value = { path: target, port: PROXY_PORTS.probes, scheme: 'HTTP' }
-      operations.push({ op: 'replace', path: `${pointer}/${FIELDS[kind]}/httpGet`, value })
+  for (const found of foundProbes(pod)) {
+    const target = probePath(found.container.name, found.kind)
+    if (asksProxy(found, target) && probes.has(target)) continue
+    const field = `${found.path}.${found.action}`
+    const port = portNumber(found.port, found.container)
+    if (port === undefined) {
+      problems.push(`${field}.port ${JSON.stringify(found.port)}: ${portsOf(found.container)}`)
+      continue
     }
+    const probe = found.questionAt(port)
+    problems.push(...faults(probe).map(fault => `${field}.${fault}`))
+    probes.set(target, probe)
+    operations.push(...redirection(found, target))
+  }
   return { operations, attribute: probes.size === 0 ? undefined : writeProbes([...probes.values()]), problems }
 }
 
-// Others end before the application starts: Kubernetes allows them no probes.
-const probedContainers = (pod: Pod): readonly PlacedContainer[] =>
-  containersOf(pod).filter(
-    ({ container, pointer }) =>
-      container.name !== PROXY_CONTAINER &&
-      (pointer.startsWith('/spec/containers/') || container.restartPolicy === 'Always')
-  )
+const asksProxy = ({ handler: { httpGet } }: FoundProbe, target: string): boolean =>
+  httpGet?.port === PROXY_PORTS.probes && httpGet.path === target
+
+function redirection({ action, pointer }: FoundProbe, target: string): Operation[] {
+  const value = { path: target, port: PROXY_PORTS.probes, scheme: 'HTTP' }
+  if (action === 'httpGet') return [{ op: 'replace', path: `${pointer}/httpGet`, value }]
+  return [
+    { op: 'remove', path: `${pointer}/${action}` },
+    { op: 'add', path: `${pointer}/httpGet`, value }
+  ]
+}
 
 /** As the kubelet resolves it: by the container's own ports, and last as a number in text (pkg/probe, util.go). */
 function portNumber(port: number | string, { ports }: Container): number | undefined {
@@ -85,36 +85,6 @@ function portsOf({ ports }: Container): string {
 function faults(probe: Probe): string[] {
   const reserved = reservedPort(probe.port)
   return reserved === undefined ? probeProblems(probe) : [`port ${probe.port}: ${reserved}`]
-}
-
-/** Source: Kubernetes 1.36, pkg/probe/http/request.go. */
-function probeOf(container: string, kind: ProbeKind, httpGet: HttpGet, port: number): Probe {
-  const headers = (httpGet.httpHeaders ?? []).map(({ name, value }) => [name, value ?? ''] as const)
-  const named = headers.find(([name]) => name.toLowerCase() === 'host')?.[1]
-  const host = named || (httpGet.host ? `${inBrackets(httpGet.host)}:${port}` : undefined)
-  return {
-    container,
-    kind,
-    port,
-    path: requestPath(httpGet.path ?? '/'),
-    scheme: httpGet.scheme === 'HTTPS' ? 'HTTPS' : 'HTTP',
-    ...(host === undefined ? {} : { host }),
-    headers: headers.filter(([name]) => !NOT_SENT.has(name.toLowerCase()))
-  }
-}
-
-// Go's HTTP client writes these itself, whatever a header says (net/http, reqWriteExcludeHeader).
-const NOT_SENT: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'trailer'])
-
-const inBrackets = (host: string): string => (host.includes(':') ? `[${host}]` : host)
-
-/** What stands in the request: no fragment, a slash at the start, and what is not allowed there percent-encoded. */
-function requestPath(path: string): string {
-  const [sent = ''] = path.split('#')
-  const encoded = sent.replace(/[^!-~]+|[<>"\\^`{|}]+/g, part =>
-    Buffer.from(part).toString('hex').toUpperCase().replace(/../g, '%$&')
-  )
-  return encoded.startsWith('/') ? encoded : `/${encoded}`
 }
 
 // The CSI node service takes no more of a pod, all attributes together as JSON.

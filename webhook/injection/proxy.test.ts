@@ -34,7 +34,7 @@ describe('the arguments of the proxy', () => {
   }
 
   const argumentsFor = (logLevel: InjectionSettings['logLevel']): string[] => {
-    const { args = [] } = proxyContainer(settings, { resources, logLevel, rewriteProbes: true })
+    const { args = [] } = proxyContainer(settings, { resources, logLevel, rewriteProbes: true, exclusions: {} })
     return args.map(argument => (argument === '/run/countersign/envoy.json' ? bootstrap : argument))
   }
 

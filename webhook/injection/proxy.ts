@@ -68,9 +68,10 @@ function proxyArguments(settings: InjectionSettings, { logLevel, resources }: Pr
  *
  * @param probes what the agent has to know of probes that were rewritten, if any
  */
-export function proxyVolume({ applicationAddress }: ProxyWishes, probes?: string): Volume {
+export function proxyVolume({ applicationAddress, exclusions }: ProxyWishes, probes?: string): Volume {
   const attributes = {
     ...(applicationAddress === undefined ? {} : { [APPLICATION_ADDRESS]: applicationAddress }),
+    ...exclusions,
     ...(probes === undefined ? {} : { [PROBES_ATTRIBUTE]: probes })
   }
   const hasAttributes = Object.keys(attributes).length > 0

@@ -122,6 +122,11 @@ export declare type WorkloadPort = Message<"countersign.mesh.v1.WorkloadPort"> &
    * @generated from field: countersign.mesh.v1.Protocol protocol = 2;
    */
   protocol: Protocol;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
 };
 
 /**

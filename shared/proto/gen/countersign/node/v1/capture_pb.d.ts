@@ -34,6 +34,16 @@ export declare type ApplyRequest = Message<"countersign.node.v1.ApplyRequest"> &
    * @generated from field: repeated string excluded_outbound_cidrs = 4;
    */
   excludedOutboundCidrs: string[];
+
+  /**
+   * @generated from field: repeated string excluded_interfaces = 5;
+   */
+  excludedInterfaces: string[];
+
+  /**
+   * @generated from field: repeated uint32 excluded_outbound_users = 6;
+   */
+  excludedOutboundUsers: number[];
 };
 
 /**

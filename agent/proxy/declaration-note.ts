@@ -1,0 +1,26 @@
+import { create } from '@bufbuild/protobuf'
+import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { MetadataSchema } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type FilterChain,
+  FilterChainSchema
+} from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { PORTS } from './names.ts'
+import { blackHole } from './redirect-outbound.ts'
+import type { WorkloadPort } from './workload-ports.ts'
+
+/**
+ * The black hole of an inbound listener, which also says what each port was taken for and why, for whoever reads
+ * `/config_dump`: metadata `countersign.dev/ports`, by port number. It stands there because no connection ever lives
+ * on this chain: on the chain of the port a new reason would close what is open, on the listener it would close all.
+ */
+export function declarationNote(ports: readonly WorkloadPort[]): FilterChain {
+  const notes = ports.map(({ number, protocol, reason }) => [number, `${nameOf(protocol)}: ${reason}`])
+  return create(FilterChainSchema, {
+    ...blackHole(PORTS.inbound),
+    metadata: create(MetadataSchema, { filterMetadata: { 'countersign.dev/ports': Object.fromEntries(notes) } })
+  })
+}
+
+// proto3 enums are open.
+const nameOf = (protocol: Protocol): string => Protocol[protocol] ?? String(protocol)

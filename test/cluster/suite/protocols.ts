@@ -1,0 +1,143 @@
+import type { V1Pod, V1Service } from '@kubernetes/client-node'
+import type { Answer } from '../applications/protocols/answer.ts'
+import type { Call, CallResult } from '../applications/protocols/calls.ts'
+import { CONTROL_PORT } from '../applications/protocols/control.ts'
+import type { KindName } from '../applications/protocols/kind.ts'
+import { KIND_NAMES, KINDS } from '../applications/protocols/kinds.ts'
+import type { LoadResult, LoadTarget } from '../applications/protocols/load.ts'
+import type { StreamResult, StreamTarget } from '../applications/protocols/streams.ts'
+import type { Cluster } from '../index.ts'
+
+export const INJECT = 'countersign.dev/inject'
+
+/** The container of the application of many protocols. */
+const CONTAINER = 'application'
+
+export interface ProtocolsPod {
+  readonly namespace: string
+  /** Also its account, and its label `app`. */
+  readonly name: string
+  readonly node?: string
+  readonly injected: boolean
+}
+
+/** The spec of a pod of the application of many protocols, as it stands in a Pod or in a template. */
+function protocolsTemplate({ name, node, injected }: ProtocolsPod): Pick<V1Pod, 'metadata' | 'spec'> {
+  return {
+    metadata: { labels: { app: name, [INJECT]: injected ? 'enabled' : 'disabled' } },
+    spec: {
+      ...(node === undefined ? {} : { nodeName: node }),
+      serviceAccountName: name,
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 10,
+      securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: CONTAINER,
+          image: 'countersign.dev/test/protocols:1',
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+        }
+      ]
+    }
+  }
+}
+
+/** A pod of that application, with its account. */
+export function protocolsPod(pod: ProtocolsPod): object[] {
+  const { namespace, name } = pod
+  const { metadata, spec } = protocolsTemplate(pod)
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name, namespace }, spec }
+  ]
+}
+
+/** The same as a Deployment that never has less than its pods, and waits for each to answer. */
+export function protocolsDeployment(pod: ProtocolsPod, replicas: number): object[] {
+  const { namespace, name } = pod
+  const { metadata, spec } = protocolsTemplate(pod)
+  const [container] = spec?.containers ?? []
+  const readinessProbe = { httpGet: { path: '/ready', port: KINDS.http.port }, periodSeconds: 1 }
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace },
+      spec: {
+        replicas,
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        selector: { matchLabels: { app: name } },
+        template: { metadata, spec: { ...spec, containers: [{ ...container, readinessProbe }] } }
+      }
+    }
+  ]
+}
+
+/** A Service of it with every port, named after what is spoken there. */
+export function protocolsService(namespace: string, name: string, app: string, headless = false): V1Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: {
+      selector: { app },
+      ...(headless ? { clusterIP: 'None' } : {}),
+      ports: KIND_NAMES.map(kind => ({ name: kind, port: KINDS[kind].port }))
+    }
+  }
+}
+
+export async function addressOf(cluster: Cluster, namespace: string, pod: string): Promise<string> {
+  await cluster.kubectl(['wait', '-n', namespace, `pod/${pod}`, '--for=condition=Ready', '--timeout=120s'])
+  return cluster.kubectl(['get', 'pod', '-n', namespace, pod, '-o', 'jsonpath={.status.podIP}'])
+}
+
+/** What the application of a pod has heard so far. */
+export async function heardBy(
+  cluster: Cluster,
+  namespace: string,
+  pod: string
+): Promise<readonly (Answer & { readonly kind: KindName })[]> {
+  const log = await cluster.kubectl(['logs', '-n', namespace, pod, '-c', CONTAINER, '--tail=-1'])
+  return log
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line))
+}
+
+/** What the application of a pod is made to do as a client. */
+export class ProtocolsClient {
+  readonly #cluster: Cluster
+  readonly #target: readonly string[]
+
+  constructor(cluster: Cluster, namespace: string, pod: string) {
+    this.#cluster = cluster
+    this.#target = ['-n', namespace, pod, '-c', CONTAINER]
+  }
+
+  makeCalls(calls: readonly Call[]): Promise<readonly CallResult[]> {
+    return this.#command('calls', calls)
+  }
+
+  /** Returns when every stream is open. */
+  start(streams: readonly StreamTarget[], loads: readonly LoadTarget[] = []): Promise<null> {
+    return this.#command('start', { streams, loads })
+  }
+
+  /** Ends what was started, in that order. */
+  end(): Promise<readonly (StreamResult | LoadResult)[]> {
+    return this.#command('end', null)
+  }
+
+  async #command<Result>(name: string, body: unknown): Promise<Result> {
+    const request = JSON.stringify({ method: 'POST', body: JSON.stringify(body) })
+    const script = `fetch('http://127.0.0.1:${CONTROL_PORT}/${name}', ${request})
+      .then(async answer => {
+        process.exitCode = answer.ok ? 0 : 1
+        const text = await answer.text()
+        ;(answer.ok ? console.log : console.error)(text)
+      })`
+    return JSON.parse(await this.#cluster.kubectl(['exec', ...this.#target, '--', 'node', '-e', script])) as Result
+  }
+}

@@ -1,0 +1,68 @@
+// A request that the proxy of a server could not hand to its application reached nobody: the proxy of the client sends
+// it to another endpoint. What an application has heard is never sent twice.
+
+import assert from 'node:assert/strict'
+import { createServer, type Server } from 'node:http'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { newEndpoints } from '../../agent/proxy/fixtures.test-support.ts'
+import { callThrough } from './calls.ts'
+import { type Offer, startTwoPods, type TwoPods } from './two-pods.ts'
+
+const NETWORK = '127.83.12'
+const HEADER = 'countersign-undelivered'
+
+describe('a request to an application that has just ended', () => {
+  let pods: TwoPods
+  let application: Server | undefined
+  before(async () => {
+    pods = await startTwoPods(NETWORK)
+  })
+  after(() => pods?.stop())
+  afterEach(async () => {
+    await new Promise(resolve => (application === undefined ? resolve(undefined) : application.close(resolve)))
+    application = undefined
+  })
+
+  /** Port 80 of orders leads to these ports of the server. */
+  const lead = async (...offers: readonly Offer[]): Promise<void> => {
+    const endpoints = offers.map(offer => ({ address: `${NETWORK}.1`, port: pods.port(offer), mutualTls: true }))
+    const orders = newEndpoints([{ servicePort: 80, endpoints }])
+    const state = { ...pods.state, endpoints: new Map(pods.state.endpoints).set('shop/orders', orders) }
+    await pods.client.update(state, pods.clientPod)
+  }
+  const post = () => callThrough(pods.client.address, 'http://orders/', { method: 'POST' })
+
+  it('is answered by another endpoint, whatever its method', async () => {
+    await lead('closed', 'http')
+    for (let time = 0; time < 20; time++) {
+      const { status, body } = await post()
+      assert.equal(status, 200, body)
+    }
+  })
+
+  it('fails when there is no other, and the application that called is told why in words alone', async () => {
+    await lead('closed')
+    const { status, body, headers } = await post()
+    assert.equal(status, 503)
+    assert.match(body, /^countersign: the application does not accept connections at /)
+    assert.equal(headers[HEADER], undefined)
+  })
+
+  it('is not repeated because an application claims so', async () => {
+    let heard = 0
+    application = createServer((_, response) => {
+      heard++
+      response.writeHead(503, { [HEADER]: 'true', connection: 'close' }).end()
+    })
+    await new Promise<void>(resolve => application?.listen(pods.port('closed'), `${NETWORK}.101`, resolve))
+    await lead('closed', 'http')
+    const statuses: number[] = []
+    while (heard === 0) {
+      const { status, headers } = await post()
+      statuses.push(status)
+      assert.equal(headers[HEADER], undefined)
+      assert.ok(statuses.length < 100, 'the endpoint was never chosen')
+    }
+    assert.deepEqual([heard, statuses.at(-1)], [1, 503])
+  })
+})
