@@ -18,7 +18,7 @@ import {
 import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
 import { type Direction, requestLog } from './access-log.ts'
 import { hostRange } from './address.ts'
-import { NEVER } from './duration.ts'
+import { milliseconds, NEVER } from './duration.ts'
 import { localReply } from './local-reply.ts'
 import { PROBE_REPLY } from './probe-reply.ts'
 
@@ -131,6 +131,8 @@ export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration, f
       httpFilters: [...filters, ROUTER],
       // The kubelet has a time limit for each probe, and ends its connection.
       streamIdleTimeout: NEVER,
+      // What has no end is no probe: whoever sends it must not hold a connection for ever.
+      requestTimeout: milliseconds(10_000),
       useRemoteAddress: false,
       internalAddressConfig: NOBODY_INTERNAL,
       earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],

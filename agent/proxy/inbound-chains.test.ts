@@ -227,7 +227,7 @@ describe('the filter chains of a port', () => {
     const workload = newWorkload({ ports: wrong.map(number => ({ number, protocol: HTTP })), mode: PERMISSIVE })
     assert.deepEqual(
       [...chainsOf(workload, 'redirect').keys()],
-      ['black-hole', ...PERMISSIVE_UNKNOWN.map(name => `undeclared/${name}`)]
+      ['black-hole', 'black-hole-outbound', ...PERMISSIVE_UNKNOWN.map(name => `undeclared/${name}`)]
     )
     assert.deepEqual([...chainsOf(workload, 'explicit').keys()], [])
   })

@@ -10,6 +10,7 @@ import { inboundChains, modeOf } from './inbound-chains.ts'
 import { HTTP_INSPECTOR, listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
 import { memoize } from './memoize.ts'
 import { NAMES, PORTS } from './names.ts'
+import { blackHole } from './redirect-outbound.ts'
 import { workloadPorts } from './workload-ports.ts'
 
 /**
@@ -21,6 +22,8 @@ export const redirectInboundListener: (workload: Workload) => Resource = memoize
     listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
     filterChains: [
       declarationNote(workloadPorts(workload)),
+      // Recognised as HTTP, it would be passed on to the outbound listener, and be answered with what became of it.
+      blackHole(PORTS.outbound, 'black-hole-outbound'),
       ...workloadPorts(workload).flatMap(({ number, protocol }) =>
         inboundChains({
           name: String(number),

@@ -112,8 +112,8 @@ const endpointDestinations: (service: Service, endpoints: Endpoints) => readonly
 const BLACK_HOLE = 'black-hole'
 
 /** Connections that came to the port itself; redirected to where they were going, they would come back for ever. */
-export const blackHole = (port: number): FilterChain =>
-  create(FilterChainSchema, { name: BLACK_HOLE, filterChainMatch: { destinationPort: port }, filters: [] })
+export const blackHole = (port: number, name = BLACK_HOLE): FilterChain =>
+  create(FilterChainSchema, { name, filterChainMatch: { destinationPort: port }, filters: [] })
 
 /** What the listener follows from, but for the families. */
 const partsOf = memoizePair((services: Services, endpoints: MeshState['endpoints']) => ({ services, endpoints }))

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { podOf, statusOf } from './pods.ts'
 import { applyExample, callFrom, podsOf, readyPod, type Seen } from './shop.ts'
 
 interface EnvVar {
@@ -118,6 +119,63 @@ describe('the traffic of an injected pod', { timeout: 900_000 }, () => {
     // The API server's certificate is not of the mesh, and nobody put another one in its place.
     const overTls = await callFrom(cluster, 'shop', 'caller', 'https://kubernetes.default.svc/version')
     assert.match(String(overTls), /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN/)
+  })
+
+  describe('under STRICT', () => {
+    const strict = (app: string): object => ({
+      apiVersion: 'security.istio.io/v1',
+      kind: 'PeerAuthentication',
+      metadata: { name: app, namespace: 'shop' },
+      spec: { selector: { matchLabels: { app } }, mtls: { mode: 'STRICT' } }
+    })
+    /** A pod of which nothing but its probes or hooks differs. */
+    const probed = async (app: string, fields: object): Promise<void> => {
+      const pod = podOf(app, 'node0')
+      const [container] = pod.spec?.containers ?? []
+      const metadata = { ...pod.metadata, labels: { app } }
+      const containers = [{ ...container, ...fields }]
+      await cluster.apply(strict(app), { ...pod, metadata, spec: { ...pod.spec, containers } })
+    }
+    const eventsOf = (pod: string): Promise<string> =>
+      cluster.kubectl(['get', 'events', '-n', 'shop', '--field-selector', `involvedObject.name=${pod}`])
+    const SECOND = { periodSeconds: 1, timeoutSeconds: 1 }
+    // grpc.health.v1: one message without compression, status SERVING.
+    const HEALTHY = `require('node:http2').createServer().on('stream', stream => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]))
+    }).listen(8080)`
+    const sound: Readonly<Record<string, object>> = {
+      'probe-tcp': { readinessProbe: { tcpSocket: { port: 8080 }, ...SECOND } },
+      'probe-grpc': {
+        command: ['node', '-e', HEALTHY],
+        startupProbe: { grpc: { port: 8080 }, ...SECOND },
+        readinessProbe: { grpc: { port: 8080 }, ...SECOND }
+      },
+      'probe-exec': { readinessProbe: { exec: { command: ['node', '-e', ''] }, periodSeconds: 1, timeoutSeconds: 5 } },
+      'hook-http': { lifecycle: { preStop: { httpGet: { path: '/bye', port: 8080 } } } }
+    }
+    for (const [app, fields] of Object.entries(sound))
+      it(`a pod whose application is sound becomes Ready: ${app}`, async () => {
+        await probed(app, fields)
+        await cluster.kubectl(['wait', '-n', 'shop', `pod/${app}`, '--for=condition=Ready', '--timeout=60s'])
+        await cluster.kubectl(['delete', 'pod', '-n', 'shop', app, '--wait=true'])
+        assert.doesNotMatch(await eventsOf(app), /FailedPreStopHook/)
+      })
+
+    const unsound: Readonly<Record<string, readonly [fields: object, event: RegExp]>> = {
+      'dead-tcp': [{ readinessProbe: { tcpSocket: { port: 9 }, ...SECOND } }, /Readiness probe failed/],
+      'dead-grpc': [{ readinessProbe: { grpc: { port: 9 }, ...SECOND } }, /Readiness probe failed/],
+      'dead-hook': [{ lifecycle: { postStart: { httpGet: { path: '/', port: 9 } } } }, /FailedPostStartHook/]
+    }
+    for (const [app, [fields, event]] of Object.entries(unsound))
+      it(`a pod whose application is not sound is told so: ${app}`, async () => {
+        await probed(app, fields)
+        await until(`${event}`, async () => event.test(await eventsOf(app)) || undefined, { timeoutMs: 60_000 })
+        const { conditions } = await statusOf(cluster, app)
+        assert.equal(conditions?.find(({ type }) => type === 'Ready')?.status, 'False')
+        await cluster.kubectl(['delete', 'pod', '-n', 'shop', app, '--wait=true'])
+      })
   })
 
   it('reaches a pod of the mesh by its address, too, with whatever identity answers there', async () => {
