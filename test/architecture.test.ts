@@ -55,6 +55,7 @@ const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/rpc': ['shared/x509'],
   'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
+  'shared/exclusions': ['shared/bootstrap'],
   'shared/volume': ['shared/files'],
   'shared/suggest': [],
   'shared/names': []

@@ -1,14 +1,8 @@
-import { BOOTSTRAP_CLUSTERS } from '../../shared/bootstrap/index.ts'
+import { BOOTSTRAP_CLUSTERS, PROXY_PORTS } from '../../shared/bootstrap/index.ts'
 import type { Probe } from '../../shared/probes/index.ts'
 
 /** Ports that the proxy itself listens on; no workload port of the same number is ever served. */
-export const PORTS = {
-  outbound: 15001,
-  inbound: 15006,
-  probes: 15020,
-  readiness: 15021,
-  metrics: 15090
-} as const
+export const PORTS = PROXY_PORTS
 
 const RESERVED: ReadonlySet<number> = new Set(Object.values(PORTS))
 

@@ -1,12 +1,13 @@
+import { PROXY_PORTS, PROXY_USER } from '../../shared/bootstrap/index.ts'
 import type { Exclusions } from '../../shared/exclusions/index.ts'
 
 /** The proxy, as the webhook puts it into a pod and the agent configures it. */
 export const PROXY = {
-  uid: 1337,
-  outboundPort: 15001,
-  inboundPort: 15006,
+  uid: PROXY_USER,
+  outboundPort: PROXY_PORTS.outbound,
+  inboundPort: PROXY_PORTS.inbound,
   /** Probes, readiness, metrics: reached as they are. */
-  openPorts: [15020, 15021, 15090],
+  openPorts: [PROXY_PORTS.probes, PROXY_PORTS.readiness, PROXY_PORTS.metrics],
   /** From where the proxy delivers to the pod's applications. 127.0.0.0/8 is always there, ::6 has to be added to lo. */
   deliverySource: { ip: '127.0.0.6', ip6: '::6' }
 } as const

@@ -1,3 +1,4 @@
+import { PROXY_PORTS, PROXY_USER } from '../bootstrap/index.ts'
 import { type Cidr, parseCidr, parseInterface, parseNumber } from './entry.ts'
 
 /** What of a pod's traffic bypasses its proxy. Numbers ascend; each entry is there once. */
@@ -37,8 +38,7 @@ export interface ExclusionList<T> {
 /** Every entry of a list is looked at for every new connection. */
 export const MOST_ENTRIES = 64
 
-const PROXY_PORTS: readonly number[] = [15001, 15006, 15020, 15021, 15090]
-const PROXY_USER = 1337
+const RESERVED_PORTS: readonly number[] = Object.values(PROXY_PORTS)
 // Kubernetes, IsValidUserID: the largest user that runAsUser can name. OpenShift gives pods users above 10^9.
 const LARGEST_USER = 2_147_483_647
 
@@ -58,8 +58,8 @@ function list<T>(what: string, entry: string, parse: (text: string) => T | undef
 export const EXCLUSIONS: { readonly [Kind in keyof Exclusions]: ExclusionList<Exclusions[Kind][number]> } = {
   inboundPorts: list(
     'inbound-ports',
-    `${PORT} other than ${PROXY_PORTS.join(', ')}, which the proxy itself needs`,
-    allBut(port, PROXY_PORTS)
+    `${PORT} other than ${RESERVED_PORTS.join(', ')}, which the proxy itself needs`,
+    allBut(port, RESERVED_PORTS)
   ),
   outboundPorts: list('outbound-ports', PORT, port),
   outboundCidrs: list('outbound-cidrs', 'a prefix such as 10.0.0.0/8 or fd00::/8', parseCidr),
