@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
 import { NGINX_IMAGE, nginxImages } from './nginx-image.ts'
+import { CONTAINER_SECURITY, POD_SECURITY } from './pods.ts'
 import { applyExample, callFrom, podsOf, readyPod } from './shop.ts'
 
 const PUBLIC_PORT = 8081
@@ -61,12 +62,12 @@ describe('an ingress controller of the mesh', { timeout: 600_000 }, () => {
             spec: {
               serviceAccountName: 'ingress',
               automountServiceAccountToken: false,
-              securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+              securityContext: POD_SECURITY,
               containers: [
                 {
                   name: 'ingress',
                   image: NGINX_IMAGE,
-                  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+                  securityContext: CONTAINER_SECURITY
                 }
               ]
             }

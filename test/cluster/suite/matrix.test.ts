@@ -20,7 +20,8 @@ import {
   type Row,
   rowsOf
 } from './matrix-cells.ts'
-import { addressOf, heardBy, INJECT, ProtocolsClient, protocolsPod, protocolsService } from './protocols.ts'
+import { INJECT } from './pods.ts'
+import { addressOf, heardBy, ProtocolsClient, protocolsPod, protocolsService } from './protocols.ts'
 
 const NAMESPACE = 'matrix'
 // Each worker of a proxy keeps connections, and lets them go when the other end stops using what they came by: after

@@ -1,6 +1,13 @@
 import type { V1ContainerStatus, V1Pod, V1PodCondition } from '@kubernetes/client-node'
 import type { Cluster } from '../index.ts'
 
+/** What the restricted Pod Security Standard asks of a pod, and of each of its containers. */
+export const POD_SECURITY = { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } }
+export const CONTAINER_SECURITY = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+
+/** Label of a namespace or a pod: `enabled` or `disabled`. */
+export const INJECT = 'countersign.dev/inject'
+
 /** A pod of the example's application in the namespace shop, under the account `default`. */
 export function podOf(name: string, nodeName: string): V1Pod {
   return {
@@ -11,12 +18,12 @@ export function podOf(name: string, nodeName: string): V1Pod {
       nodeName,
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 2,
-      securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+      securityContext: POD_SECURITY,
       containers: [
         {
           name: 'application',
           image: 'countersign.dev/examples/echo:1',
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+          securityContext: CONTAINER_SECURITY
         }
       ]
     }

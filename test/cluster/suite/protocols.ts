@@ -7,8 +7,7 @@ import { KIND_NAMES, KINDS } from '../applications/protocols/kinds.ts'
 import type { LoadResult, LoadTarget } from '../applications/protocols/load.ts'
 import type { StreamResult, StreamTarget } from '../applications/protocols/streams.ts'
 import type { Cluster } from '../index.ts'
-
-export const INJECT = 'countersign.dev/inject'
+import { CONTAINER_SECURITY, INJECT, POD_SECURITY } from './pods.ts'
 
 /** The container of the application of many protocols. */
 const CONTAINER = 'application'
@@ -30,12 +29,12 @@ function protocolsTemplate({ name, node, injected }: ProtocolsPod): Pick<V1Pod, 
       serviceAccountName: name,
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 10,
-      securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+      securityContext: POD_SECURITY,
       containers: [
         {
           name: CONTAINER,
           image: 'countersign.dev/test/protocols:1',
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+          securityContext: CONTAINER_SECURITY
         }
       ]
     }

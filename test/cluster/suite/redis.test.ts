@@ -5,7 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import type { V1Pod } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { addressOf, INJECT } from './protocols.ts'
+import { CONTAINER_SECURITY, INJECT, POD_SECURITY } from './pods.ts'
+import { addressOf } from './protocols.ts'
 import { REDIS_IMAGE, redisImages } from './redis-image.ts'
 
 const NAMESPACE = 'redis'
@@ -21,13 +22,13 @@ const redisPod = (name: string, node: string, injected = true): V1Pod => ({
     nodeName: node,
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 2,
-    securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: POD_SECURITY,
     containers: [
       {
         name: 'redis',
         image: REDIS_IMAGE,
         args: ARGUMENTS,
-        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+        securityContext: CONTAINER_SECURITY
       }
     ]
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { podOf } from './pods.ts'
+import { POD_SECURITY, podOf } from './pods.ts'
 import { nothingLeftOver } from './remains.ts'
 import { applyExample, readyPod } from './shop.ts'
 
@@ -35,7 +35,7 @@ function firstPacketJob(): object {
           serviceAccountName: 'caller',
           automountServiceAccountToken: false,
           restartPolicy: 'Never',
-          securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+          securityContext: POD_SECURITY,
           containers: [
             {
               name: 'caller',

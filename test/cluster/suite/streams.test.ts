@@ -8,7 +8,8 @@ import { until } from '../../../cli/local/index.ts'
 import type { LoadResult, LoadTarget } from '../applications/protocols/load.ts'
 import type { StreamResult, StreamTarget } from '../applications/protocols/streams.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { addressOf, INJECT, ProtocolsClient, protocolsDeployment, protocolsPod, protocolsService } from './protocols.ts'
+import { INJECT } from './pods.ts'
+import { addressOf, ProtocolsClient, protocolsDeployment, protocolsPod, protocolsService } from './protocols.ts'
 
 const NAMESPACE = 'streams'
 const DRAIN_S = 5

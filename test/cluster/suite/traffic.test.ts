@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { podOf, statusOf } from './pods.ts'
+import { CONTAINER_SECURITY, POD_SECURITY, podOf, statusOf } from './pods.ts'
 import { applyExample, callFrom, podsOf, readyPod, type Seen } from './shop.ts'
 
 interface EnvVar {
@@ -39,13 +39,13 @@ function application(namespace: string, name: string, host?: EnvVar): object[] {
           spec: {
             serviceAccountName: name,
             automountServiceAccountToken: false,
-            securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } },
+            securityContext: POD_SECURITY,
             containers: [
               {
                 name,
                 image: 'countersign.dev/examples/echo:1',
                 env: host === undefined ? [] : [host],
-                securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+                securityContext: CONTAINER_SECURITY
               }
             ]
           }

@@ -7,13 +7,12 @@ import { after, before, describe, it } from 'node:test'
 import type { V1Pod } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
-import { componentPod, podOf } from './pods.ts'
+import { componentPod, INJECT, podOf } from './pods.ts'
 import { applyExample, callFrom, type PodSeen, readyPod, startLoadPod } from './shop.ts'
 import type { Outcomes, PodNamed, Task } from './stolen-credentials.ts'
 
 const SYSTEM = 'countersign-system'
 const SENTENCE = 'PERMISSION_DENIED: the request was refused; the reason is in the log of the authority'
-const INJECT = 'countersign.dev/inject'
 
 describe('trust on a cluster', { timeout: 900_000 }, () => {
   let cluster: Cluster
