@@ -8,11 +8,13 @@ import { systemClock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { checkFolder, formatProblem } from '../../shared/inventory/folder/index.ts'
 
+const WHAT = 'a folder of .yaml, .yml and .json files, or one file'
+
 /** The sub-command, to be added to the program. */
 export function validateCommand(): Command {
   return new Command('validate')
     .description('check Kubernetes manifests and policies, naming file, line and field of each mistake')
-    .argument('<path>', 'a folder of .yaml, .yml and .json files, or one file')
+    .argument('<path>', WHAT)
     .addHelpText(
       'after',
       `
@@ -38,6 +40,7 @@ async function validate(path: string): Promise<number> {
     return errors === 0 ? 0 : 1
   } catch (thrown) {
     console.error(`countersign validate: ${CountersignError.from(thrown).message}`)
+    console.error(`expected ${WHAT}, for example: countersign validate examples/shop`)
     return 2
   }
 }
