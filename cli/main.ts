@@ -3,7 +3,7 @@ import { demoCommand } from './demo/index.ts'
 import { validateCommand } from './validate/index.ts'
 
 const program = new Command('countersign')
-  .description('Workload identity, mutual TLS and authorization for Kubernetes, without security code in applications.')
+  .description('Workload identity and mutual TLS for Kubernetes, without security code in applications.')
   .showHelpAfterError('(`countersign --help` lists the commands)')
   .addCommand(demoCommand())
   .addCommand(validateCommand())

@@ -4,7 +4,7 @@
 // socket.
 // Never: touches a socket, a file or a clock; decides who is trusted; encodes twice what it has encoded. Inputs are
 // immutable: what changes is replaced, and identity of objects is what tells.
-// Source: Envoy 1.40, API v3 (docs/root/api-v3); X509-SVID (SPIFFE), section 5, by Envoy's SPIFFE validator.
+// Source: Envoy 1.40, API v3 reference; X509-SVID (SPIFFE), section 5, by Envoy's SPIFFE validator.
 
 export type { Interception } from './interception.ts'
 export type { MeshState } from './mesh-state.ts'

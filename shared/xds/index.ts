@@ -2,7 +2,7 @@
 //
 // In: requests and a snapshot (server), responses (client), a clock and randomness. Out: responses, requests, events.
 // Never: touches gRPC or a socket; never looks into a resource, except by a decoder that it is given.
-// Source: Envoy, "xDS REST and gRPC protocol" (docs/root/api-docs/xds_protocol.rst), delta and state of the world.
+// Source: Envoy, "xDS REST and gRPC protocol" (api-docs/xds_protocol), delta and state of the world.
 
 export { Backoff } from './backoff.ts'
 export { DeltaServer } from './delta-server.ts'

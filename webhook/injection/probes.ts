@@ -90,7 +90,7 @@ function faults(probe: Probe): string[] {
 // The CSI node service takes no more of a pod, all attributes together as JSON.
 const LONGEST_ATTRIBUTES = 16 * 1024
 
-/** Whether the probes of a pod are too many for its volume, as a sentence. */
+/** Whether what is said of a pod is too much for its volume, as a sentence: probes are the one thing without a bound. */
 export function attributeProblems({ csi }: Volume): string[] {
   const length = JSON.stringify(csi?.volumeAttributes ?? {}).length
   if (length <= LONGEST_ATTRIBUTES) return []

@@ -64,7 +64,7 @@ function proxyArguments(settings: InjectionSettings, { logLevel, resources }: Pr
 }
 
 /**
- * The one volume that is added: the pod's own folder on its node, made by the agent when the kubelet asks for it.
+ * The one volume that is added: the pod's own folder on its node, made when the kubelet asks the CSI driver for it.
  *
  * @param probes what the agent has to know of probes that were rewritten, if any
  */
