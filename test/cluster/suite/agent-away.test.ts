@@ -134,8 +134,9 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
   it('is replaced with its whole pod: a pod created meanwhile starts at the next try of the kubelet', async test => {
     const running = load(40)
     const before = await componentPod(cluster, 'agent', node.name)
-    await cluster.kubectl(['rollout', 'restart', '-n', SYSTEM, 'daemonset/countersign-agent'])
+    // Before: the rollout may end it at once.
     const old = await agentPid()
+    await cluster.kubectl(['rollout', 'restart', '-n', SYSTEM, 'daemonset/countersign-agent'])
     await until('the old agent to end', async () => (await agentProcess())?.pid !== old || undefined, {
       timeoutMs: 90_000
     })
