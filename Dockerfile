@@ -40,7 +40,7 @@ ENTRYPOINT ["node", "/app/agent/main.ts"]
 
 FROM node:${NODE}-bookworm-slim AS node
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends iproute2 nftables util-linux \
+  && apt-get install --yes --no-install-recommends iproute2 iptables nftables util-linux \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=applications /applications/node /
 # It enters the network namespaces of pods.

@@ -59,8 +59,12 @@ describe('the program of the privileged container', () => {
     running.kill(signal)
     return exited
   }
-  const ready = async (): Promise<{ ready: boolean; open: string[] }> =>
-    (await fetch(`http://127.0.0.1:${port}/readyz`)).json() as Promise<{ ready: boolean; open: string[] }>
+  // But for capture: whether that is possible depends on who runs the tests. Those in test/netns ask for it, as root.
+  const ready = async (): Promise<{ ready: boolean; open: string[] }> => {
+    const answer = (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as { open: string[] }
+    const open = answer.open.filter(name => name !== 'capture')
+    return { ready: open.length === 0, open }
+  }
   const register = (): Promise<unknown> =>
     kubelet.call(
       registrationSocket(),

@@ -8,7 +8,7 @@ import { createHealthServer } from '../shared/health/index.ts'
 import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
 import { InjectedServer, UNIX_SERVER_OPTIONS } from '../shared/rpc/index.ts'
-import { addCaptureService, NftablesRedirector, PodCapture, PodProcesses } from './capture/index.ts'
+import { addCaptureService, ChosenRedirector, PodCapture, PodProcesses } from './capture/index.ts'
 import { addIdentityService, addNodeService, DRIVER_NAME, OrphanSweep, PublishedVolumes } from './csi/index.ts'
 import type { NodeOptions } from './options.ts'
 import { Registration, registrationSocket } from './registration/index.ts'
@@ -47,9 +47,11 @@ export async function startNode(options: NodeOptions, log: Logger): Promise<Runn
 
   // The agent's wishes.
   const captureServer = new InjectedServer(UNIX_SERVER_OPTIONS)
+  const debt = readiness.owe('capture')
+  const redirector = new ChosenRedirector({ choice: options.capture, clock, debt, log: capture.log })
   const pods = new PodCapture({
     processes: new PodProcesses(options.proc),
-    redirector: new NftablesRedirector(),
+    redirector,
     log: capture.log,
     proc: options.proc
   })
@@ -81,6 +83,7 @@ export async function startNode(options: NodeOptions, log: Logger): Promise<Runn
   ]
   const health = await createHealthServer({ address: options.health, flag: 'health', readiness, registry, log })
   sweep.start()
+  await redirector.start()
   for (const socket of sockets) await socket.start()
 
   return {
@@ -89,6 +92,7 @@ export async function startNode(options: NodeOptions, log: Logger): Promise<Runn
       for (const socket of sockets.toReversed()) await socket.close()
       for (const server of [registrationServer, captureServer, csiServer]) server.close()
       sweep.close()
+      redirector.close()
       await health.close()
     }
   }

@@ -1,4 +1,5 @@
-import { boolean, defineOptions, listenAddress, type OptionsOf, path, text } from '../shared/config/index.ts'
+import { boolean, defineOptions, listenAddress, type OptionsOf, oneOf, path, text } from '../shared/config/index.ts'
+import { CAPTURE_CHOICES } from './capture/index.ts'
 
 export const OPTIONS = defineOptions({
   node: {
@@ -29,6 +30,15 @@ export const OPTIONS = defineOptions({
       'Where the processes of the node are seen: its own /proc, mounted here, or that of this container if it runs with hostPID.',
     parser: path,
     default: '/proc'
+  },
+  capture: {
+    flag: 'capture',
+    env: 'COUNTERSIGN_CAPTURE',
+    group: 'Node',
+    description:
+      'By what traffic is captured. `auto` takes the first that works on this node of nftables, iptables-nft and iptables-legacy; `iptables` the first of the latter two.',
+    parser: oneOf(CAPTURE_CHOICES),
+    default: 'auto'
   },
   health: {
     flag: 'health',

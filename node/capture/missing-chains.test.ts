@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
 import { missingChains } from './missing-chains.ts'
-import { captureRuleset, rulesetText } from './ruleset.ts'
+import { nftablesText } from './nftables-text.ts'
+import { captureRuleset } from './ruleset.ts'
 
 const ruleset = captureRuleset({ ...NO_EXCLUSIONS, outboundPorts: [5432] })
 
@@ -36,7 +37,7 @@ const LISTING = `table inet countersign {
 describe('a listing of rules', () => {
   it('holds what was put in place, however nft writes it', () => {
     assert.deepEqual(missingChains(LISTING, ruleset), [])
-    assert.deepEqual(missingChains(rulesetText(ruleset), ruleset), [])
+    assert.deepEqual(missingChains(nftablesText(ruleset), ruleset), [])
   })
 
   const lacking: Record<string, [change: (listing: string) => string, missing: readonly string[]]> = {

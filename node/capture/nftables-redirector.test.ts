@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
-import { NftablesRedirector } from './index.ts'
-import { captureRuleset, rulesetText } from './ruleset.ts'
+import { NftablesRedirector } from './nftables-redirector.ts'
+import { nftablesText } from './nftables-text.ts'
+import { captureRuleset } from './ruleset.ts'
 import type { RunOptions } from './run-bounded.ts'
 
 interface Ran {
@@ -11,7 +12,7 @@ interface Ran {
   readonly options: RunOptions | undefined
 }
 
-const IN_PLACE = rulesetText(captureRuleset(NO_EXCLUSIONS))
+const IN_PLACE = nftablesText(captureRuleset(NO_EXCLUSIONS))
 
 function redirector(answer: (line: string) => string): { redirector: NftablesRedirector; ran: Ran[] } {
   const ran: Ran[] = []
@@ -23,7 +24,14 @@ function redirector(answer: (line: string) => string): { redirector: NftablesRed
   return { redirector: new NftablesRedirector(run), ran }
 }
 
-const network = (hasIpv6: boolean) => ({ descriptor: 42, hasIpv6, close() {} })
+const network = (hasIpv6: boolean) => ({
+  descriptor: 42,
+  hasIpv6,
+  speaksIpv6: true,
+  hasLegacyTables: false,
+  hasOwnUsers: false,
+  close() {}
+})
 const INSIDE = 'nsenter --net=/proc/self/fd/3'
 
 describe('capture by nftables', () => {
@@ -62,4 +70,13 @@ describe('capture by nftables', () => {
       await assert.rejects(one.apply(network(true), NO_EXCLUSIONS), { message: `${step} failed` })
       assert.ok(ran.at(-1)?.line.includes(step))
     })
+
+  it('takes its table away in one transaction, which is none where there is no table', async () => {
+    const { redirector: one, ran } = redirector(() => '')
+    await one.remove(network(true))
+    assert.deepEqual(
+      ran.map(({ line, options }) => [line, options?.input]),
+      [[`${INSIDE} nft -f -`, 'table inet countersign\ndelete table inet countersign\n']]
+    )
+  })
 })

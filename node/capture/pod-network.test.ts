@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { fstatSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { fstatSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type PodNetwork, PodProcesses } from './index.ts'
@@ -87,13 +87,39 @@ describe('the network namespace of a pod', () => {
   ] as const)
     it(`${expected ? 'has' : 'has no'} IPv6 with ${title}`, async () => {
       proc.add({ pid: 300, pod: POD, network: 'pod', ipv6 })
-      assert.equal((await open()).hasIpv6, expected)
+      const { hasIpv6, speaksIpv6 } = await open()
+      assert.deepEqual([hasIpv6, speaksIpv6], [expected, true])
     })
 
   it('has no IPv6 where the kernel has none', async () => {
     proc.add({ pid: 300, pod: POD, network: 'pod' })
     rmSync(join(proc.path, '300/net/if_inet6'))
-    assert.equal((await open()).hasIpv6, false)
+    const { hasIpv6, speaksIpv6 } = await open()
+    assert.deepEqual([hasIpv6, speaksIpv6], [false, false])
+  })
+
+  it('has tables of iptables-legacy where there is one called nat in either family, or that cannot be read', async () => {
+    proc.add({ pid: 300, pod: POD, network: 'pod' })
+    const file = (name: string): string => join(proc.path, '300/net', name)
+    const has = async (): Promise<boolean> => (await open()).hasLegacyTables
+    assert.equal(await has(), false)
+    writeFileSync(file('ip_tables_names'), 'filter\nmangle\n')
+    assert.equal(await has(), false)
+    writeFileSync(file('ip6_tables_names'), 'filter\nnat\n')
+    assert.equal(await has(), true)
+    rmSync(file('ip6_tables_names'))
+    mkdirSync(file('ip6_tables_names'))
+    assert.equal(await has(), true)
+  })
+
+  it('has users of its own where its processes have another user namespace than this one', async () => {
+    proc.add({ pid: 300, pod: POD, network: 'pod' })
+    writeFileSync(join(proc.path, 'self/ns/user'), '')
+    linkSync(join(proc.path, 'self/ns/user'), join(proc.path, '300/ns/user'))
+    assert.equal((await open()).hasOwnUsers, false)
+    rmSync(join(proc.path, '300/ns/user'))
+    writeFileSync(join(proc.path, '300/ns/user'), '')
+    assert.equal((await open()).hasOwnUsers, true)
   })
 
   for (const [title, network] of [

@@ -8,6 +8,12 @@ export interface PodNetwork {
   readonly descriptor: number
   /** Some interface other than lo has a global IPv6 address. */
   readonly hasIpv6: boolean
+  /** The kernel has IPv6: addresses may come at any time, link-local ones are there. */
+  readonly speaksIpv6: boolean
+  /** There is a table nat of ip_tables, whoever made it; or that cannot be told. */
+  readonly hasLegacyTables: boolean
+  /** Its users have other numbers on the node: a pod with `hostUsers: false`. */
+  readonly hasOwnUsers: boolean
   close(): void
 }
 
@@ -28,7 +34,7 @@ export interface PodNetwork {
 export async function openPodNetwork(podUid: string, processes: PodProcesses, proc = '/proc'): Promise<PodNetwork> {
   let ofNode = false
   for (const process of await processes.find(podUid)) {
-    const opened = open(process.pid, proc)
+    const opened = openNetworkOf(process.pid, proc)
     if (opened === undefined) continue
     const { id, ...network } = opened
     const verdict = judge(id, podUid, process, processes, proc)
@@ -70,19 +76,29 @@ function ofFirstProcess(proc: string): string | undefined {
 }
 
 interface OpenedNamespace extends PodNetwork {
+  /** Two that are the same have the same. */
   readonly id: string
 }
 
-// Undefined for a process that has ended, or has just entered another namespace: its container is being made.
-function open(pid: number, proc: string): OpenedNamespace | undefined {
+/**
+ * The network namespace of a process. Undefined for one that has ended, or has just entered another namespace: its
+ * container is being made.
+ *
+ * @throws CountersignError ERR_CAPTURE_FAILED when namespaces may not be looked at
+ */
+export function openNetworkOf(pid: number, proc: string): OpenedNamespace | undefined {
   const path = namespacePath(pid, proc)
   const descriptor = unlessGone(path, () => openSync(path, 'r'))
   if (descriptor === undefined) return undefined
   const close = (): void => closeSync(descriptor)
   try {
     const id = identity(fstatSync(descriptor, { bigint: true }))
-    const hasIpv6 = hasGlobalIpv6(pid, proc)
-    if (identityOf(pid, proc) === id) return { descriptor, id, hasIpv6, close }
+    const looked = {
+      ...lookForIpv6(pid, proc),
+      hasLegacyTables: hasLegacyTables(pid, proc),
+      hasOwnUsers: identityOf(pid, proc, 'user') !== identityOf('self', proc, 'user')
+    }
+    if (identityOf(pid, proc) === id) return { descriptor, id, ...looked, close }
   } catch (thrown) {
     close()
     throw thrown
@@ -91,13 +107,13 @@ function open(pid: number, proc: string): OpenedNamespace | undefined {
   return undefined
 }
 
-function namespacePath(pid: number | 'self', proc: string): string {
-  return join(proc, String(pid), 'ns/net')
+function namespacePath(pid: number | 'self', proc: string, kind: 'net' | 'user' = 'net'): string {
+  return join(proc, String(pid), 'ns', kind)
 }
 
 /** Device and inode tell namespaces apart (namespaces(7)); undefined for a process that has ended. */
-function identityOf(pid: number | 'self', proc: string): string | undefined {
-  const path = namespacePath(pid, proc)
+function identityOf(pid: number | 'self', proc: string, kind: 'net' | 'user' = 'net'): string | undefined {
+  const path = namespacePath(pid, proc, kind)
   return unlessGone(path, () => identity(statSync(path, { bigint: true })))
 }
 
@@ -106,10 +122,26 @@ function identity({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }):
 }
 
 // Lines of address, interface index, prefix length, scope (00 is global), flags, interface; no file without IPv6.
-function hasGlobalIpv6(pid: number, proc: string): boolean {
+function lookForIpv6(pid: number, proc: string): Pick<PodNetwork, 'hasIpv6' | 'speaksIpv6'> {
   const path = join(proc, String(pid), 'net/if_inet6')
-  const lines = unlessGone(path, () => readFileSync(path, 'utf8'))?.split('\n') ?? []
-  return lines.map(line => line.trim().split(/\s+/)).some(fields => fields[3] === '00' && fields[5] !== 'lo')
+  const text = unlessGone(path, () => readFileSync(path, 'utf8'))
+  const lines = text?.split('\n').map(line => line.trim().split(/\s+/)) ?? []
+  return {
+    hasIpv6: lines.some(fields => fields[3] === '00' && fields[5] !== 'lo'),
+    speaksIpv6: text !== undefined
+  }
+}
+
+// Names of tables, one a line; no file without ip_tables. The root of the pod's user namespace may read them, who may
+// be another than that of the node.
+function hasLegacyTables(pid: number, proc: string): boolean {
+  return ['ip_tables_names', 'ip6_tables_names'].some(name => {
+    try {
+      return /^nat$/m.test(readFileSync(join(proc, String(pid), 'net', name), 'utf8'))
+    } catch (thrown) {
+      return !GONE.has((thrown as NodeJS.ErrnoException).code)
+    }
+  })
 }
 
 const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH', 'EINVAL'])

@@ -10,3 +10,13 @@ export interface Redirector {
    */
   apply(network: PodNetwork, exclusions: Exclusions): Promise<void>
 }
+
+/** One means of doing so, which can take its own rules away again. */
+export interface RemovableRedirector extends Redirector {
+  /**
+   * Takes away the rules that this means put in place, and nothing of others. Nothing happens where there are none.
+   *
+   * @throws CountersignError ERR_CAPTURE_FAILED
+   */
+  remove(network: PodNetwork): Promise<void>
+}

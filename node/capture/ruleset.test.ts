@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Exclusions, NO_EXCLUSIONS } from '../../shared/exclusions/index.ts'
-import { captureRuleset, rulesetText } from './ruleset.ts'
+import { nftablesText } from './nftables-text.ts'
+import { captureRuleset } from './ruleset.ts'
 
 const verdicts = (name: string, options: Partial<Parameters<typeof captureRuleset>[0]> = {}): string[] =>
-  captureRuleset({ ...NO_EXCLUSIONS, ...options })
-    .chains.filter(chain => chain.name === name)
-    .flatMap(({ rules }) => rules.map(({ match, verdict }) => `${match} ${verdict}`))
+  nftablesText(captureRuleset({ ...NO_EXCLUSIONS, ...options }))
+    .split(/^ {2}chain /m)
+    .filter(chain => chain.startsWith(`${name} {`))
+    .flatMap(chain => [...chain.matchAll(/^ {4}(.*) comment ".*"$/gm)].map(([, rule = '']) => rule))
 
 describe('the rules of a pod', () => {
   it('are one transaction that replaces what was there', () => {
     assert.equal(
-      rulesetText(captureRuleset(NO_EXCLUSIONS)),
+      nftablesText(captureRuleset(NO_EXCLUSIONS)),
       `table inet countersign
 delete table inet countersign
 table inet countersign {

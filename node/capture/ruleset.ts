@@ -12,10 +12,39 @@ export const PROXY = {
   deliverySource: { ip: '127.0.0.6', ip6: '::6' }
 } as const
 
-/** One rule: what it matches, what becomes of it, and why: nftables keeps that as a comment. */
+export type Family = 'ip' | 'ip6'
+
+/** An address or a prefix. */
+export interface Addresses {
+  readonly family: Family
+  readonly text: string
+}
+
+/** What a rule matches: all that is said, and of a list any entry. Nothing said of a family matches both. */
+export interface Match {
+  /** The owner of the socket; known where packets go out, and nowhere else. */
+  readonly user?: number | readonly number[]
+  /** The interface by which a packet came in. */
+  readonly from?: string | readonly string[]
+  /** The interface by which it goes out. */
+  readonly via?: string | readonly string[]
+  readonly source?: Addresses
+  readonly destination?: Addresses
+  readonly exceptDestination?: Addresses
+  /** TCP, to one of these ports if they are given. */
+  readonly tcp?: 'any' | readonly number[]
+}
+
+export type Verdict =
+  | { readonly kind: 'return' }
+  | { readonly kind: 'jump'; readonly chain: string }
+  /** To a port of the pod itself; needs a match of TCP. */
+  | { readonly kind: 'redirect'; readonly port: number }
+
+/** One rule: what it matches, what becomes of it, and why: the kernel keeps that as a comment. */
 export interface Rule {
-  readonly match: string
-  readonly verdict: string
+  readonly match: Match
+  readonly verdict: Verdict
   readonly why: string
 }
 
@@ -26,8 +55,8 @@ export interface Chain {
   readonly rules: readonly Rule[]
 }
 
+/** The rules of a pod, for IPv4 and IPv6, in nobody's syntax. */
 export interface Ruleset {
-  readonly table: string
   readonly chains: readonly Chain[]
 }
 
@@ -36,16 +65,14 @@ export interface RulesetOptions extends Exclusions {
   readonly proxyUid?: number
 }
 
-/** The one table that is ours; `inet` holds IPv4 and IPv6. */
-export const TABLE = 'countersign'
-
-const toPort = (port: number): string => `redirect to :${port}`
-const ports = (numbers: readonly number[]): string => `tcp dport { ${numbers.join(', ')} }`
-const interfaces = (names: readonly string[]): string => `{ ${names.map(name => `"${name}"`).join(', ')} }`
+const RETURN: Verdict = { kind: 'return' }
+const ARRIVING = 'arriving'
+const toArriving: Verdict = { kind: 'jump', chain: ARRIVING }
+const toPort = (port: number): Verdict => ({ kind: 'redirect', port })
 
 /** A rule that lets pass what it matches; none for a list without entries. */
-const pass = <T>(entries: readonly T[], match: (entries: readonly T[]) => string, why: string): readonly Rule[] =>
-  entries.length === 0 ? [] : [{ match: match(entries), verdict: 'return', why }]
+const pass = <T>(entries: readonly T[], match: (entries: readonly T[]) => Match, why: string): readonly Rule[] =>
+  entries.length === 0 ? [] : [{ match: match(entries), verdict: RETURN, why }]
 
 /**
  * The rules of a pod. They look at the first packet of a connection only: the kernel treats the rest of it alike.
@@ -61,75 +88,61 @@ const pass = <T>(entries: readonly T[], match: (entries: readonly T[]) => string
  * but for inbound ports, which are excluded for its calls to its own pod as well.
  */
 export function captureRuleset(options: RulesetOptions): Ruleset {
-  const { proxyUid = PROXY.uid } = options
-  const { ip, ip6 } = PROXY.deliverySource
-  const proxy = `meta skuid ${proxyUid}`
+  const { proxyUid: user = PROXY.uid } = options
   const arriving: Chain = {
-    name: 'arriving',
+    name: ARRIVING,
     rules: [
-      { match: ports(PROXY.openPorts), verdict: 'return', why: 'the proxy answers these itself' },
-      ...pass(options.inboundPorts, ports, 'excluded inbound ports'),
-      { match: 'meta l4proto tcp', verdict: toPort(PROXY.inboundPort), why: 'to the proxy, inbound' }
+      { match: { tcp: PROXY.openPorts }, verdict: RETURN, why: 'the proxy answers these itself' },
+      ...pass(options.inboundPorts, tcp => ({ tcp }), 'excluded inbound ports'),
+      { match: { tcp: 'any' }, verdict: toPort(PROXY.inboundPort), why: 'to the proxy, inbound' }
     ]
   }
   const inbound: Chain = {
     name: 'inbound',
     hook: 'prerouting',
     rules: [
-      { match: 'iifname "lo"', verdict: 'return', why: 'judged when it went out' },
-      ...pass(options.interfaces, names => `iifname ${interfaces(names)}`, 'excluded interfaces'),
-      { match: 'meta l4proto tcp', verdict: `jump ${arriving.name}`, why: 'from outside the pod' }
+      { match: { from: 'lo' }, verdict: RETURN, why: 'judged when it went out' },
+      ...pass(options.interfaces, from => ({ from }), 'excluded interfaces'),
+      { match: { tcp: 'any' }, verdict: toArriving, why: 'from outside the pod' }
     ]
   }
   const outbound: Chain = {
     name: 'outbound',
     hook: 'output',
     rules: [
-      { match: `oifname "lo" ip saddr ${ip}`, verdict: 'return', why: 'deliveries of the proxy, IPv4' },
-      { match: `oifname "lo" ip6 saddr ${ip6}`, verdict: 'return', why: 'deliveries of the proxy, IPv6' },
+      delivery({ family: 'ip', text: PROXY.deliverySource.ip }, 'deliveries of the proxy, IPv4'),
+      delivery({ family: 'ip6', text: PROXY.deliverySource.ip6 }, 'deliveries of the proxy, IPv6'),
       {
-        match: `${proxy} oifname "lo" ip daddr != 127.0.0.0/8 meta l4proto tcp`,
-        verdict: `jump ${arriving.name}`,
+        match: { user, via: 'lo', exceptDestination: { family: 'ip', text: '127.0.0.0/8' }, tcp: 'any' },
+        verdict: toArriving,
         why: 'the proxy calls its own pod, IPv4'
       },
       {
-        match: `${proxy} oifname "lo" ip6 daddr != ::1 meta l4proto tcp`,
-        verdict: `jump ${arriving.name}`,
+        match: { user, via: 'lo', exceptDestination: { family: 'ip6', text: '::1' }, tcp: 'any' },
+        verdict: toArriving,
         why: 'the proxy calls its own pod, IPv6'
       },
-      { match: proxy, verdict: 'return', why: 'the proxy calls somebody' },
-      { match: 'oifname "lo"', verdict: 'return', why: 'within the pod' },
+      { match: { user }, verdict: RETURN, why: 'the proxy calls somebody' },
+      { match: { via: 'lo' }, verdict: RETURN, why: 'within the pod' },
       ...excludedOutbound(options),
-      { match: 'meta l4proto tcp', verdict: toPort(PROXY.outboundPort), why: 'to the proxy, outbound' }
+      { match: { tcp: 'any' }, verdict: toPort(PROXY.outboundPort), why: 'to the proxy, outbound' }
     ]
   }
-  return { table: TABLE, chains: [arriving, inbound, outbound] }
+  return { chains: [arriving, inbound, outbound] }
 }
 
-function excludedOutbound({ interfaces: names, outboundUsers, outboundCidrs, outboundPorts }: Exclusions): Rule[] {
+function delivery(source: Addresses, why: string): Rule {
+  return { match: { via: 'lo', source }, verdict: RETURN, why }
+}
+
+function excludedOutbound({ interfaces, outboundUsers, outboundCidrs, outboundPorts }: Exclusions): Rule[] {
   return [
-    ...pass(names, () => `oifname ${interfaces(names)}`, 'excluded interfaces'),
-    ...pass(outboundUsers, users => `meta skuid { ${users.join(', ')} }`, 'excluded outbound users'),
+    ...pass(interfaces, via => ({ via }), 'excluded interfaces'),
+    ...pass(outboundUsers, user => ({ user }), 'excluded outbound users'),
     // A rule for each prefix: a set of prefixes that overlap is an error to nftables.
-    ...outboundCidrs.flatMap(({ family, text }) =>
-      pass([text], () => `${family} daddr ${text}`, `excluded outbound address ${text}`)
+    ...outboundCidrs.flatMap(destination =>
+      pass([destination], () => ({ destination }), `excluded outbound address ${destination.text}`)
     ),
-    ...pass(outboundPorts, ports, 'excluded outbound ports')
+    ...pass(outboundPorts, tcp => ({ tcp }), 'excluded outbound ports')
   ]
-}
-
-/**
- * The input of `nft -f -` that puts a ruleset in place of whatever was there of it before, in one transaction: every
- * packet meets the old rules or the new ones. Connections that are open keep what was decided for them.
- */
-export function rulesetText({ table, chains }: Ruleset): string {
-  const lines = chains.flatMap(({ name, hook, rules }) => [
-    `  chain ${name} {`,
-    // A number, because the name "dstnat" of this priority is refused for output. Before the filters of others.
-    ...(hook === undefined ? [] : [`    type nat hook ${hook} priority -100; policy accept;`]),
-    ...rules.map(({ match, verdict, why }) => `    ${match} ${verdict} comment "${why}"`),
-    '  }'
-  ])
-  // The first line makes a table that the second can delete.
-  return [`table inet ${table}`, `delete table inet ${table}`, `table inet ${table} {`, ...lines, '}', ''].join('\n')
 }

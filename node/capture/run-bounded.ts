@@ -15,7 +15,7 @@ const LONGEST_OUTPUT = 1024 * 1024
 const LONGEST_REASON = 500
 
 // Where the programs are, in this container and on most machines; a fixed language for their messages.
-const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
+export const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
 
 /**
  * Runs a command to its end, in bounded time.

@@ -8,17 +8,17 @@ const ELF = Buffer.from('\x7fELF', 'latin1')
 const NAME_SERVICE = ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']
 
 /**
- * Every file that a program of this machine needs beside itself: its shared libraries and the loader, by the paths
+ * Every file that programs of this machine need beside themselves: their shared libraries and the loader, by the paths
  * at which the loader looks for them. None for a program that is linked statically.
  *
  * @throws Error when a library is missing
  */
-export function sharedLibraries(program: string): string[] {
-  const { status, stdout, stderr, error } = spawnSync('ldd', [program], { encoding: 'utf8' })
+export function sharedLibraries(...programs: readonly string[]): string[] {
+  const { status, stdout, stderr, error } = spawnSync('ldd', programs, { encoding: 'utf8' })
   if (error !== undefined) throw new Error('ldd is missing: install the package libc-bin', { cause: error })
   const output = `${stdout}${stderr}`
   if (/not a dynamic executable|statically linked/.test(output)) return []
-  if (status !== 0) throw new Error(`ldd ${program} failed: ${output.trim()}`)
+  if (status !== 0) throw new Error(`ldd ${programs.join(' ')} failed: ${output.trim()}`)
   const found = parseLdd(output)
   const libc = found.find(file => file.endsWith('/libc.so.6'))
   const opened =

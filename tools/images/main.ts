@@ -30,7 +30,7 @@ Each image becomes NAME.tar, as \`docker save\` writes it: give it to \`docker l
 the same digest twice. What did not change comes out of .cache/images.
 
 Needed: Linux on x64 or arm64, an Envoy (the npm command installs it), and for the image \`node\` the Debian packages
-iproute2, nftables and util-linux.
+iproute2, iptables, nftables and util-linux.
 
 Exit code: 0 when all were made, 1 when something is missing, which the message names, 2 for a wrong option.`
   )

@@ -31,6 +31,10 @@ describe('productionPackages', () => {
     assert.deepEqual(productionPackages(LOCKED, ['b']), ['node_modules/b'])
   })
 
+  it('takes what is there for development only where that is asked for', () => {
+    assert.deepEqual(productionPackages(LOCKED, ['careless'], true), ['node_modules/careless', 'node_modules/compiler'])
+  })
+
   it('needs nothing for nothing', () => {
     assert.deepEqual(productionPackages(LOCKED, []), [])
   })

@@ -13,11 +13,11 @@ export type LockedPackages = Readonly<Record<string, LockedPackage>>
 /**
  * Everything that has to be installed for these packages to work, as locations, sorted.
  *
- * Declarations of types are left out, and so is what is only there for development.
+ * Declarations of types are left out, and so is what is only there for development, unless `development` is set.
  *
- * @throws Error when a package that is needed is not in the lock file
+ * @throws Error when a package that is needed is not in the lock file, or only there for development
  */
-export function productionPackages(locked: LockedPackages, names: readonly string[]): string[] {
+export function productionPackages(locked: LockedPackages, names: readonly string[], development = false): string[] {
   const chosen = new Set<string>()
   const choose = (name: string, from: string, required: boolean): void => {
     if (name.startsWith('@types/')) return
@@ -30,7 +30,7 @@ export function productionPackages(locked: LockedPackages, names: readonly strin
     }
     if (chosen.has(location)) return
     const { dev, dependencies, optionalDependencies, peerDependencies } = locked[location] ?? {}
-    if (dev === true) {
+    if (dev === true && !development) {
       if (!required) return
       throw new Error(
         `${from === '' ? 'a program' : from} needs the package ${name}, which is there for development only`

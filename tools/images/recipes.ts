@@ -13,8 +13,23 @@ export interface Recipe extends ImageConfig {
   layers(): readonly FileTree[]
 }
 
+const IPTABLES_VARIANTS = ['nft', 'legacy']
+
 /** Programs that capture runs, and the Debian packages that have them. */
-export const CAPTURE_TOOLS = { ip: 'iproute2', nft: 'nftables', nsenter: 'util-linux' }
+export const CAPTURE_TOOLS: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+  // Not `iptables` itself: which of the two that is, a machine decides for itself.
+  ...Object.fromEntries(
+    IPTABLES_VARIANTS.flatMap(variant =>
+      ['iptables', 'ip6tables'].flatMap(program =>
+        ['save', 'restore'].map(act => [`${program}-${variant}-${act}`, 'iptables'])
+      )
+    )
+  )
+}
 
 // Any user that is neither root nor the proxy's, to whom capture makes an exception.
 const UNPRIVILEGED = '65532:65532'
@@ -74,11 +89,15 @@ export function recipes(root: string): ReadonlyMap<string, Recipe> {
   ])
 }
 
-/** The packages that a program needs, where it needs any, and above them its sources, which change most often. */
-export function applicationTrees(root: string, entry: string, version: string): FileTree[] {
+/**
+ * The packages that a program needs, where it needs any, and above them its sources, which change most often.
+ *
+ * @param development - it may need packages that are there for development only, as no program of the product may
+ */
+export function applicationTrees(root: string, entry: string, version: string, development = false): FileTree[] {
   const { files, packages } = moduleGraph(root, entry)
   const sources = sourcesTree(root, files, version)
-  return packages.length === 0 ? [sources] : [packagesTree(root, packages), sources]
+  return packages.length === 0 ? [sources] : [packagesTree(root, packages, development), sources]
 }
 
 function lazy<T extends object>(make: () => T): () => T {

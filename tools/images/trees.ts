@@ -1,5 +1,5 @@
-import { existsSync, globSync, lstatSync, readFileSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { existsSync, globSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
 import { FileTree } from './file-tree.ts'
 import { findProgram, sharedLibraries } from './libraries.ts'
 import { type LockedPackages, productionPackages } from './production-packages.ts'
@@ -60,9 +60,21 @@ export function toolsTree(tools: Readonly<Record<string, string>>): FileTree {
   for (const [name, debianPackage] of Object.entries(tools)) {
     const file = findProgram(name)
     if (file === undefined) throw new Error(`${name} is missing: \`apt-get install ${debianPackage}\``)
-    addProgram(tree, `/usr/sbin/${name}`, file)
+    // A program that acts by the name it is called by is there once, and its other names are links.
+    const own = basename(realpathSync(file))
+    addProgram(tree, `/usr/sbin/${own}`, file)
+    if (own !== name) tree.link(`/usr/sbin/${name}`, own)
   }
+  const xtables = tree.entries().find(({ path }) => basename(path).startsWith('libxtables.so.'))
+  if (xtables !== undefined) addIptablesExtensions(tree, `/${xtables.path}`)
   return tree
+}
+
+/** What iptables opens by name for parts of rules: all of it, since it has to print rules of others as well. */
+function addIptablesExtensions(tree: FileTree, library: string): void {
+  const folder = join(dirname(realpathSync(library)), 'xtables')
+  const extensions = globSync('lib{xt,ipt,ip6t}_*.so', { cwd: folder }).map(name => join(folder, name))
+  for (const file of [...extensions, ...sharedLibraries(...extensions)]) tree.copy(file, file)
 }
 
 /** The sources of a program, and what makes Node.js take them for modules. */
@@ -87,10 +99,10 @@ const UNREAD_FOLDERS = new Set([
 ])
 
 /** npm packages, and all that they need, as they are installed in the checkout. */
-export function packagesTree(root: string, names: readonly string[]): FileTree {
+export function packagesTree(root: string, names: readonly string[], development = false): FileTree {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: LockedPackages }
   const tree = new FileTree()
-  for (const location of productionPackages(packages, names)) {
+  for (const location of productionPackages(packages, names, development)) {
     const folder = join(root, location)
     if (!existsSync(folder)) {
       // That of another platform: in the lock file and not on disk.
