@@ -1,15 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Image } from '../../tools/images/index.ts'
 import { createCgroup } from './cgroups.ts'
 import { ClusterError } from './cluster-error.ts'
-import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig } from './config/index.ts'
+import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig, LINK_PLUGIN, linkPlugin } from './config/index.ts'
 import { PAUSE_IMAGE } from './images.ts'
 import { ImageImporter } from './import-images.ts'
 import { Machine } from './machine.ts'
 import { type NodeProcess, processesOf } from './node-processes.ts'
-import { cniFolder } from './requirements.ts'
+import { CNI, cniFolder } from './requirements.ts'
 import type { Outcome, RunOptions } from './run.ts'
 import { CONTROL, type Layout, type NodeName } from './settings.ts'
 import { until } from './until.ts'
@@ -20,6 +20,7 @@ export type NodeProgram = 'containerd' | 'kubelet' | 'kube-proxy'
 export const NODE_PROGRAMS: readonly NodeProgram[] = ['containerd', 'kubelet', 'kube-proxy']
 
 const SOCKET = '/run/containerd/containerd.sock'
+const PLUGINS = 'cni-plugins'
 const READY_MS = 30_000
 
 /** A worker node: containerd, runc, kubelet and kube-proxy on a machine of its own. */
@@ -42,6 +43,10 @@ export class ClusterNode {
     return this.#node.address
   }
 
+  get ipv6Address(): string {
+    return this.#node.ipv6Address
+  }
+
   /** Where its containerd keeps images and containers. */
   get containerdRoot(): string {
     return join(this.machine.folder, 'containerd')
@@ -55,12 +60,13 @@ export class ClusterNode {
       throw new ClusterError('the CNI plugins are missing', 'install the Debian package containernetworking-plugins')
     await createCgroup(this.#node.cgroup)
     await this.machine.boot()
+    await this.#placePlugins(plugins)
     await mkdir(join(folder, 'cni'), { recursive: true })
     await writeFile(join(folder, 'cni/10-pods.conflist'), cniConfig(this.#node, join(folder, 'addresses')))
     const paths = {
       root: this.containerdRoot,
       socket: SOCKET,
-      cniPlugins: plugins,
+      cniPlugins: join(folder, PLUGINS),
       cniConfig: join(folder, 'cni'),
       pauseImage: PAUSE_IMAGE
     }
@@ -70,11 +76,18 @@ export class ClusterNode {
     await this.runtimeReady()
   }
 
+  async #placePlugins(plugins: string): Promise<void> {
+    const folder = join(this.machine.folder, PLUGINS)
+    await mkdir(folder, { recursive: true })
+    for (const name of CNI.plugins) await symlink(join(plugins, name), join(folder, name))
+    await writeFile(join(folder, LINK_PLUGIN), linkPlugin(plugins), { mode: 0o755 })
+  }
+
   /** Starts what needs the API server: the node becomes Ready soon after. */
   async join(): Promise<void> {
     const { folder } = this.machine
     const { kube, pki } = this.#layout
-    const { name, address } = this.#node
+    const { name, address, ipv6Address } = this.#node
     const [kubelet, kubeProxy, resolvConf] = [
       join(folder, 'kubelet.json'),
       join(folder, 'kube-proxy.json'),
@@ -93,9 +106,10 @@ export class ClusterNode {
     const flags = [
       `--kubeconfig=${pki(`${name}.kubeconfig`)}`,
       '--root-dir=/var/lib/kubelet',
-      `--hostname-override=${name}`
+      `--hostname-override=${name}`,
+      `--node-ip=${address},${ipv6Address}`
     ]
-    await this.machine.start('kubelet', [kube, 'kubelet', `--config=${kubelet}`, ...flags, `--node-ip=${address}`])
+    await this.machine.start('kubelet', [kube, 'kubelet', `--config=${kubelet}`, ...flags])
     await this.machine.start('kube-proxy', [kube, 'kube-proxy', `--config=${kubeProxy}`])
   }
 

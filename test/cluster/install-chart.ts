@@ -25,7 +25,8 @@ export function chartArguments(references: ReadonlyMap<string, string>): string[
 }
 
 /**
- * Installs Countersign from the chart of this checkout, and waits until it is ready.
+ * Installs Countersign from the chart of this checkout, and waits until it is ready. The variable CAPTURE, where it is
+ * set, says by what traffic is captured.
  *
  * @param more further arguments of `helm install`
  * @returns `false` when this checkout has no chart
@@ -34,6 +35,8 @@ export function chartArguments(references: ReadonlyMap<string, string>): string[
 export async function installChart(cluster: Cluster, more: readonly string[] = []): Promise<boolean> {
   if (!existsSync(join(CHART, 'Chart.yaml'))) return false
   const references = new Map([...recipes(ROOT)].map(([name, { reference }]) => [name, reference]))
-  await cluster.helm([...chartArguments(references), ...more])
+  const { CAPTURE } = process.env
+  const capture = CAPTURE ? ['--set-string', `agent.capture=${CAPTURE}`] : []
+  await cluster.helm([...chartArguments(references), ...capture, ...more])
   return true
 }

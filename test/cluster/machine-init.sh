@@ -16,6 +16,7 @@ mount -n --bind "$state/var/lib" /var/lib
 mount -n --bind "$state/var/log" /var/log
 
 echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 echo 0 > /proc/sys/net/ipv4/conf/all/send_redirects
 
 touch "$state/booted"

@@ -42,8 +42,9 @@ Environment:
   COUNTERSIGN_CLUSTER_INSTALL  1: install Debian packages that are missing
 
 Each node is a set of namespaces (network, mounts, processes) with a containerd, a kubelet and a kube-proxy of its
-own. Nothing leads out of it: images are tar files, given to the nodes by \`up\` and \`load\`. There is one cluster at a
-time. Logs are in the state folder, under control/log and node0/log.
+own. Pods and Services have IPv4 and, where a Service asks for it, IPv6. Nothing leads out of it: images are tar files,
+given to the nodes by \`up\` and \`load\`. There is one cluster at a time. Logs are in the state folder, under
+control/log and node0/log.
 
 Exit code: 0 when all went well, 1 when something failed, 2 for a wrong command or setting, 3 from \`status\` when
 there is no cluster; \`kubectl\` and \`helm\` end as these programs end.`

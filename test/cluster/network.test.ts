@@ -12,11 +12,14 @@ describe('networkCommands', () => {
           'link set lo up',
           'link add nodes type bridge',
           'addr add 192.168.99.1/24 dev nodes',
+          'addr add fd00:192:168:99::1/64 dev nodes nodad',
           'link set nodes up',
           'link add node0 type veth peer name eth0 netns countersign-node0',
           'link set node0 master nodes up',
           'route add 10.244.0.0/24 via 192.168.99.10',
-          'route add 10.96.0.0/16 via 192.168.99.10'
+          'route add fd00:10:244:0::/64 via fd00:192:168:99::10',
+          'route add 10.96.0.0/16 via 192.168.99.10',
+          'route add fd00:10:96::/112 via fd00:192:168:99::10'
         ]
       },
       {
@@ -24,8 +27,10 @@ describe('networkCommands', () => {
         commands: [
           'link set lo up',
           'addr add 192.168.99.10/24 dev eth0',
+          'addr add fd00:192:168:99::10/64 dev eth0 nodad',
           'link set eth0 up',
-          'route add default via 192.168.99.1'
+          'route add default via 192.168.99.1',
+          'route add default via fd00:192:168:99::1'
         ]
       }
     ])
@@ -36,12 +41,13 @@ describe('networkCommands', () => {
     const [control, ...each] = networkCommands(nodes)
     assert.ok(control)
     const podRoutes = (commands: readonly string[]): string[] =>
-      commands.filter(command => command.startsWith('route add 10.244.'))
-    assert.equal(podRoutes(control.commands).length, 3)
+      commands.filter(command => /^route add (10\.244\.|fd00:10:244:)/.test(command))
+    assert.equal(podRoutes(control.commands).length, 6)
     each.forEach(({ commands }, index) => {
       const routes = podRoutes(commands)
-      assert.equal(routes.length, 2)
-      assert.ok(routes.every(route => !route.includes(nodes[index]?.podSubnet ?? '')))
+      assert.equal(routes.length, 4)
+      for (const own of [nodes[index]?.podSubnet, nodes[index]?.ipv6PodSubnet])
+        assert.ok(routes.every(route => !route.includes(own ?? '')))
     })
   })
 })

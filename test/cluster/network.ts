@@ -12,36 +12,53 @@ export interface NetworkCommands {
 }
 
 /**
- * The network of a cluster: one bridge, on the machine of the control plane, that carries every node, and a route to
- * the pods of each. Nothing leads out of it.
+ * The network of a cluster: one bridge, on the machine of the control plane, that carries every node, and routes to
+ * the pods of each, all of it in both address families. Nothing leads out of it.
  */
 export function networkCommands(nodes: readonly NodeName[]): NetworkCommands[] {
   const [first] = nodes
   const control = [
     'link set lo up',
     `link add ${BRIDGE} type bridge`,
-    `addr add ${CONTROL.address}/24 dev ${BRIDGE}`,
+    ...addressesOn(BRIDGE, CONTROL),
     `link set ${BRIDGE} up`,
-    ...nodes.flatMap(({ name, netns, address, podSubnet }) => [
-      `link add ${name} type veth peer name eth0 netns ${netns}`,
-      `link set ${name} master ${BRIDGE} up`,
-      `route add ${podSubnet} via ${address}`
+    ...nodes.flatMap(node => [
+      `link add ${node.name} type veth peer name eth0 netns ${node.netns}`,
+      `link set ${node.name} master ${BRIDGE} up`,
+      ...podRoutes(node)
     ]),
     // The API server calls webhooks by their Services, and kube-proxy runs on nodes only.
-    ...(first === undefined ? [] : [`route add ${NETWORK.services} via ${first.address}`])
+    ...(first === undefined
+      ? []
+      : [
+          `route add ${NETWORK.services} via ${first.address}`,
+          `route add ${NETWORK.ipv6Services} via ${first.ipv6Address}`
+        ])
   ]
   const ofNode = (node: NodeName): string[] => [
     'link set lo up',
-    `addr add ${node.address}/24 dev eth0`,
+    ...addressesOn('eth0', node),
     'link set eth0 up',
     `route add default via ${CONTROL.address}`,
-    ...nodes.filter(other => other !== node).map(other => `route add ${other.podSubnet} via ${other.address}`)
+    `route add default via ${CONTROL.ipv6Address}`,
+    ...nodes.filter(other => other !== node).flatMap(podRoutes)
   ]
   return [
     { netns: CONTROL.netns, commands: control },
     ...nodes.map(node => ({ netns: node.netns, commands: ofNode(node) }))
   ]
 }
+
+// Nobody else has the address: it need not be asked for, which takes a second.
+const addressesOn = (device: string, { address, ipv6Address }: MachineName): string[] => [
+  `addr add ${address}/24 dev ${device}`,
+  `addr add ${ipv6Address}/64 dev ${device} nodad`
+]
+
+const podRoutes = ({ podSubnet, ipv6PodSubnet, address, ipv6Address }: NodeName): string[] => [
+  `route add ${podSubnet} via ${address}`,
+  `route add ${ipv6PodSubnet} via ${ipv6Address}`
+]
 
 /** Makes the network namespaces of a cluster and connects them. */
 export async function createNetwork(nodes: readonly NodeName[]): Promise<void> {

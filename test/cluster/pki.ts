@@ -40,11 +40,11 @@ export function certificateRequests(nodes: readonly NodeName[]): CertificateRequ
     { file: 'controllers', user: 'system:kube-controller-manager' },
     { file: 'scheduler', user: 'system:kube-scheduler' },
     { file: 'kube-proxy', user: 'system:kube-proxy' },
-    ...nodes.map(({ name, address }) => ({
+    ...nodes.map(({ name, address, ipv6Address }) => ({
       file: name,
       user: `system:node:${name}`,
       group: 'system:nodes',
-      servedNames: [`DNS:${name}`, `IP:${address}`]
+      servedNames: [`DNS:${name}`, `IP:${address}`, `IP:${ipv6Address}`]
     }))
   ]
 }

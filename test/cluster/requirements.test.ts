@@ -68,6 +68,13 @@ describe('refuseMachine', () => {
       error => error instanceof ClusterError && /needs root/.test(error.message) && /sudo/.test(error.next)
     )
   })
+
+  it('refuses a kernel without IPv6, and says how to get it', () => {
+    assert.throws(
+      () => refuseMachine(without('if_inet6')),
+      error => error instanceof ClusterError && /no IPv6/.test(error.message) && /ipv6.disable/.test(error.next)
+    )
+  })
 })
 
 describe('cniFolder', () => {

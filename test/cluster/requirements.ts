@@ -21,10 +21,17 @@ const REQUIRED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['mount', 'mount']
 ]
 
-const CNI = { plugins: ['ptp', 'host-local', 'portmap', 'loopback'], debianPackage: 'containernetworking-plugins' }
+/** What connects pods. */
+export const CNI = {
+  plugins: ['ptp', 'host-local', 'portmap', 'loopback'],
+  debianPackage: 'containernetworking-plugins'
+}
 
 // Debian's folder, and the one that everybody else uses.
 const CNI_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin']
+
+// There is no such file without IPv6.
+const IPV6 = '/proc/net/if_inet6'
 
 /** What is asked of the machine; a test answers otherwise. */
 export interface Machinery {
@@ -50,6 +57,11 @@ export function refuseMachine(machine: Machinery = THIS_MACHINE): void {
     throw new ClusterError(
       'a cluster needs root: it makes network namespaces, mounts and cgroups',
       'run the same command as root, for example with `sudo -E env PATH="$PATH"`'
+    )
+  if (!machine.exists(IPV6))
+    throw new ClusterError(
+      'a cluster has both address families, and the kernel of this machine has no IPv6',
+      'start it without `ipv6.disable=1`, or load the module ipv6'
     )
 }
 

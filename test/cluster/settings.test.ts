@@ -64,7 +64,7 @@ describe('readSettings', () => {
 describe('the names of a cluster', () => {
   it('differ from node to node', () => {
     const nodes = nodeNames(5)
-    for (const key of ['name', 'netns', 'address', 'podSubnet', 'cgroup'] as const)
+    for (const key of ['name', 'netns', 'address', 'ipv6Address', 'podSubnet', 'ipv6PodSubnet', 'cgroup'] as const)
       assert.equal(new Set(nodes.map(node => node[key])).size, 5, key)
   })
 

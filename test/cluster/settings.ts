@@ -87,28 +87,38 @@ export interface MachineName {
   readonly name: string
   /** Its network namespace, as `ip netns` calls it. */
   readonly netns: string
+  /** Its primary address, IPv4. */
   readonly address: string
+  readonly ipv6Address: string
 }
 
 export interface NodeName extends MachineName {
-  /** The addresses of its pods. */
+  /** The addresses of its pods, of which each has one of either family. */
   readonly podSubnet: string
+  readonly ipv6PodSubnet: string
   /** Where its cgroups are, from the root of every hierarchy. */
   readonly cgroup: string
 }
 
-/** All addresses are inside network namespaces of the cluster: they collide with nothing. */
+/** All addresses are inside network namespaces of the cluster: they collide with nothing. IPv4 comes first. */
 export const NETWORK = {
   services: '10.96.0.0/16',
+  ipv6Services: 'fd00:10:96::/112',
   kubernetesService: '10.96.0.1',
   dnsService: '10.96.0.10',
   pods: '10.244.0.0/16',
+  ipv6Pods: 'fd00:10:244::/48',
   domain: 'cluster.local'
 } as const
 
 export const NETNS_PREFIX = 'countersign-'
 
-export const CONTROL: MachineName = { name: 'control', netns: `${NETNS_PREFIX}control`, address: '192.168.99.1' }
+export const CONTROL: MachineName = {
+  name: 'control',
+  netns: `${NETNS_PREFIX}control`,
+  address: '192.168.99.1',
+  ipv6Address: 'fd00:192:168:99::1'
+}
 
 export const SERVER = `https://${CONTROL.address}:6443`
 
@@ -119,7 +129,9 @@ export function nodeName(index: number): NodeName {
     name,
     netns: `${NETNS_PREFIX}${name}`,
     address: `192.168.99.${index + 10}`,
+    ipv6Address: `fd00:192:168:99::${index + 10}`,
     podSubnet: `10.244.${index}.0/24`,
+    ipv6PodSubnet: `fd00:10:244:${index}::/64`,
     cgroup: `/${NETNS_PREFIX}${name}`
   }
 }

@@ -12,6 +12,8 @@ import {
   kubeconfig,
   kubeletConfig,
   kubeProxyConfig,
+  LINK_PLUGIN,
+  linkPlugin,
   schedulerArguments
 } from './index.ts'
 
@@ -19,10 +21,11 @@ const node = nodeName(1)
 const pki = (name: string): string => `/pki/${name}`
 
 describe('the configuration of a node', () => {
-  it('gives its pods addresses of its own subnet, each over a link of its own', () => {
+  it('gives its pods addresses of its own subnets, one of either family, each over a link of its own', () => {
     const [link, ports] = JSON.parse(cniConfig(node, '/addresses')).plugins
-    assert.equal(link.type, 'ptp')
-    assert.deepEqual(link.ipam.ranges, [[{ subnet: '10.244.1.0/24' }]])
+    assert.equal(link.type, LINK_PLUGIN)
+    assert.match(linkPlugin('/usr/lib/cni'), /\nexec \/usr\/lib\/cni\/ptp\n$/)
+    assert.deepEqual(link.ipam.ranges, [[{ subnet: '10.244.1.0/24' }], [{ subnet: 'fd00:10:244:1::/64' }]])
     assert.equal(link.ipam.dataDir, '/addresses')
     assert.deepEqual(ports, { type: 'portmap', capabilities: { portMappings: true } })
   })

@@ -23,7 +23,7 @@ export const apiServerArguments = (pki: Pki): string[] => [
   `--service-account-issuer=https://kubernetes.default.svc.${NETWORK.domain}`,
   `--service-account-key-file=${pki('tokens.pub')}`,
   `--service-account-signing-key-file=${pki('tokens.key')}`,
-  `--service-cluster-ip-range=${NETWORK.services}`,
+  `--service-cluster-ip-range=${NETWORK.services},${NETWORK.ipv6Services}`,
   '--authorization-mode=Node,RBAC',
   '--enable-admission-plugins=NodeRestriction',
   '--allow-privileged',

@@ -3,7 +3,7 @@
 // In: names, addresses, paths. Out: what goes into files and onto command lines.
 // Never: touches a file; knows more than its arguments and the addresses of the cluster.
 
-export { cniConfig } from './cni.ts'
+export { cniConfig, LINK_PLUGIN, linkPlugin } from './cni.ts'
 export { type ContainerdPaths, containerdConfig } from './containerd.ts'
 export {
   apiServerArguments,

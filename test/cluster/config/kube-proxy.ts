@@ -8,7 +8,7 @@ export const kubeProxyConfig = ({ name }: NodeName, kubeconfig: string): string 
     clientConnection: { kubeconfig },
     mode: 'iptables',
     hostnameOverride: name,
-    clusterCIDR: NETWORK.pods,
+    clusterCIDR: `${NETWORK.pods},${NETWORK.ipv6Pods}`,
     // The limit is one for all of the machine, and not for a test to change.
     conntrack: { maxPerCore: 0 }
   })

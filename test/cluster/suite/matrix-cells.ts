@@ -54,7 +54,7 @@ const BYTES: readonly KindName[] = ['tcp', 'tcp-greeting']
 const HEARD_OFTEN: Partial<Record<KindName, number>> = { grpc: 3 }
 
 // From where a proxy delivers.
-const BY_PROXY = ['127.0.0.6', '::ffff:127.0.0.6']
+const BY_PROXY = ['127.0.0.6', '::ffff:127.0.0.6', '::6']
 
 /**
  * What became of a call, by what the server's side says: its application, and for bytes, which have no header, its
@@ -65,7 +65,7 @@ const BY_PROXY = ['127.0.0.6', '::ffff:127.0.0.6']
  * @returns one of the outcomes, or what was seen instead of any
  */
 export function outcomeOf(
-  { server, kind }: Cell,
+  { server, kind }: Pick<Cell, 'server' | 'kind'>,
   { failure, handshakes = 0 }: CallResult,
   heard: readonly Answer[],
   identity: RegExp

@@ -21,7 +21,7 @@ import {
   rowsOf
 } from './matrix-cells.ts'
 import { INJECT } from './pods.ts'
-import { addressOf, heardBy, ProtocolsClient, protocolsPod, protocolsService } from './protocols.ts'
+import { addressOf, heardBy, ProtocolsClient, protocolsPod, protocolsService, statisticsAt } from './protocols.ts'
 
 const NAMESPACE = 'matrix'
 // Each worker of a proxy keeps connections, and lets them go when the other end stops using what they came by: after
@@ -89,8 +89,7 @@ describe('the matrix', { timeout: 600_000 }, () => {
   const outcomesOf = async (row: Row): Promise<Record<string, string>> => {
     round++
     const { client, server } = row
-    const statistics =
-      server === 'injected' ? { statistics: `http://${addresses[serverName(server)]}:15090/stats/prometheus` } : {}
+    const statistics = server === 'injected' ? { statistics: [statisticsAt(addresses[serverName(server)] ?? '')] } : {}
     const cells = cellsOf(row).map(cell => ({ cell, id: `${round} ${nameOf(cell)}` }))
     const results = await new ProtocolsClient(cluster, NAMESPACE, clientName(client)).makeCalls(
       cells.map(({ cell, id }) => ({

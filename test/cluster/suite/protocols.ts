@@ -1,4 +1,4 @@
-import type { V1Pod, V1Service } from '@kubernetes/client-node'
+import type { V1Container, V1ObjectMeta, V1Pod, V1PodSpec, V1Service } from '@kubernetes/client-node'
 import type { Answer } from '../applications/protocols/answer.ts'
 import type { Call, CallResult } from '../applications/protocols/calls.ts'
 import { CONTROL_PORT } from '../applications/protocols/control.ts'
@@ -18,12 +18,24 @@ export interface ProtocolsPod {
   readonly name: string
   readonly node?: string
   readonly injected: boolean
+  /** Whatever else is to be said of it. */
+  readonly more?: {
+    readonly metadata?: V1ObjectMeta
+    readonly spec?: Partial<V1PodSpec>
+    readonly container?: Partial<V1Container>
+    /** Beside the application. */
+    readonly containers?: readonly V1Container[]
+  }
 }
 
 /** The spec of a pod of the application of many protocols, as it stands in a Pod or in a template. */
-function protocolsTemplate({ name, node, injected }: ProtocolsPod): Pick<V1Pod, 'metadata' | 'spec'> {
+export function protocolsTemplate({ name, node, injected, more = {} }: ProtocolsPod): Pick<V1Pod, 'metadata' | 'spec'> {
+  const { metadata, spec, container, containers = [] } = more
   return {
-    metadata: { labels: { app: name, [INJECT]: injected ? 'enabled' : 'disabled' } },
+    metadata: {
+      ...metadata,
+      labels: { app: name, [INJECT]: injected ? 'enabled' : 'disabled', ...metadata?.labels }
+    },
     spec: {
       ...(node === undefined ? {} : { nodeName: node }),
       serviceAccountName: name,
@@ -34,9 +46,12 @@ function protocolsTemplate({ name, node, injected }: ProtocolsPod): Pick<V1Pod, 
         {
           name: CONTAINER,
           image: 'countersign.dev/test/protocols:1',
-          securityContext: CONTAINER_SECURITY
-        }
-      ]
+          securityContext: CONTAINER_SECURITY,
+          ...container
+        },
+        ...containers
+      ],
+      ...spec
     }
   }
 }
@@ -92,18 +107,24 @@ export async function addressOf(cluster: Cluster, namespace: string, pod: string
   return cluster.kubectl(['get', 'pod', '-n', namespace, pod, '-o', 'jsonpath={.status.podIP}'])
 }
 
+/** Where the proxy of a pod tells its statistics. */
+export const statisticsAt = (address: string): string => `http://${address}:15090/stats/prometheus`
+
+/** A call that an application heard. */
+export type Heard = Answer & { readonly kind: KindName }
+
 /** What the application of a pod has heard so far. */
-export async function heardBy(
-  cluster: Cluster,
-  namespace: string,
-  pod: string
-): Promise<readonly (Answer & { readonly kind: KindName })[]> {
+export async function heardBy(cluster: Cluster, namespace: string, pod: string): Promise<readonly Heard[]> {
   const log = await cluster.kubectl(['logs', '-n', namespace, pod, '-c', CONTAINER, '--tail=-1'])
-  return log
+  return heardIn(log)
+}
+
+/** What the application says in its log to have heard. */
+export const heardIn = (log: string): readonly Heard[] =>
+  log
     .split('\n')
     .filter(line => line !== '')
     .map(line => JSON.parse(line))
-}
 
 /** What the application of a pod is made to do as a client. */
 export class ProtocolsClient {

@@ -33,14 +33,17 @@ export async function remainsOn(node: ClusterNode): Promise<Remains> {
   const pidOf = (part: string): number => processes.find(({ command }) => command.includes(part))?.pid ?? 0
   const descriptors = (pid: number) => lines(`ls -l /proc/${pid}/fd | sed 's/.* -> //'`)
   const open = (await Promise.all(['/app/agent/main.ts', '/app/node/main.ts'].map(pidOf).map(descriptors))).flat()
-  const rules = `for namespace in $(ls /run/netns); do nsenter --net=/run/netns/$namespace nft list tables; done`
+  // One line for each namespace that is captured, by whatever means; to print tables of iptables-legacy makes them.
+  const legacy = 'if grep -q nat /proc/net/ip_tables_names 2>&-; then iptables-legacy-save -t nat; fi'
+  const ours = `{ nft list ruleset; ${legacy}; } | grep -oEm1 'table inet countersign|COUNTERSIGN_INBOUND'`
+  const rules = `for namespace in $(ls /run/netns); do nsenter --net=/run/netns/$namespace bash -c "${ours}"; done`
   return {
     records: (await lines(`cat ${RECORDS}/*.json | grep -o '"uid":"[^"]*"' | cut -d'"' -f4`)).sort(),
     identities: (await lines(`ls ${IDENTITIES} | sed 's/\\.json$//'`)).sort(),
     sockets: (await lines(`find ${PODS} -name agent.sock -type s | cut -d/ -f6`)).sort(),
     proxies: processes.filter(({ command }) => command.includes('/run/countersign/envoy.json')).length,
-    captured: (await lines(rules)).filter(line => line.includes('countersign')).length,
-    nodeRules: (await lines('nft list tables')).filter(line => line.includes('countersign')),
+    captured: (await lines(`${rules}; true`)).length,
+    nodeRules: await lines(`${ours}; true`),
     heldOpen: open.filter(target => target.endsWith('(deleted)')),
     heldNamespaces: open.filter(target => target.startsWith('net:[')).length
   }

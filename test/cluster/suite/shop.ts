@@ -53,35 +53,35 @@ export interface Seen {
   readonly clientCertificate: string | null
 }
 
-/** One call by the application container of a pod, made by the Node.js in it; how it failed, if it did. */
-export async function callFrom(
+/** What came back to an application of the examples, or how its call failed. */
+export type Answered = { readonly status: number; readonly body: string } | string
+
+/** One call by the application container of a pod, made by the Node.js in it. */
+export async function answerTo(
   cluster: Cluster,
   namespace: string,
   app: string,
   url: string,
   headers: Readonly<Record<string, string>> = {}
-): Promise<Seen | string> {
+): Promise<Answered> {
   const script = `fetch(${JSON.stringify(url)}, { headers: ${JSON.stringify(headers)} })
     .then(async answer => ({ status: answer.status, body: await answer.text() }))
     .catch(error => ({ failed: error.cause?.code ?? error.message }))
     .then(result => console.log(JSON.stringify(result)))`
-  const output = await cluster.kubectl([
-    'exec',
-    '-n',
-    namespace,
-    `deployment/${app}`,
-    '-c',
-    app,
-    '--',
-    'node',
-    '-e',
-    script
-  ])
+  const target = ['-n', namespace, `deployment/${app}`, '-c', app]
+  const output = await cluster.kubectl(['exec', ...target, '--', 'node', '-e', script])
   const result = JSON.parse(output) as { status: number; body: string } | { failed: string }
-  if ('failed' in result) return result.failed
+  return 'failed' in result ? result.failed : result
+}
+
+/** The same, of an application of the examples: what that saw of the call. */
+export async function callFrom(...call: Parameters<typeof answerTo>): Promise<Seen | string> {
+  const answer = await answerTo(...call)
+  if (typeof answer === 'string') return answer
+  const { status, body } = answer
   const clientCertificate =
-    result.status === 200 ? (JSON.parse(result.body) as { clientCertificate: string | null }).clientCertificate : null
-  return { status: result.status, clientCertificate }
+    status === 200 ? (JSON.parse(body) as { clientCertificate: string | null }).clientCertificate : null
+  return { status, clientCertificate }
 }
 
 export interface LoadResult {

@@ -9,15 +9,17 @@ export interface Call {
   readonly id: string
   readonly kind: KindName
   readonly address: string
-  /** Where the proxy of the server tells its statistics, if there is one. */
-  readonly statistics?: string
+  /** Where it is not the one of its kind. */
+  readonly port?: number
+  /** Where the proxies of the servers that may answer tell their statistics, if there are any. */
+  readonly statistics?: readonly string[]
 }
 
 /** How it went. */
 export interface CallResult {
   readonly id: string
   readonly failure?: string
-  /** How many TLS handshakes the proxy of the server finished meanwhile. */
+  /** How many TLS handshakes the proxies of the servers finished meanwhile. */
   readonly handshakes?: number
 }
 
@@ -30,15 +32,20 @@ export async function makeCalls(calls: readonly Call[]): Promise<CallResult[]> {
   return results
 }
 
-async function makeCall({ id, kind, address, statistics }: Call): Promise<CallResult> {
-  const { call, port } = KINDS[kind]
-  const before = statistics === undefined ? 0 : await handshakes(statistics)
+async function makeCall({ id, kind, address, port, statistics }: Call): Promise<CallResult> {
+  const { call, port: usual } = KINDS[kind]
+  const before = statistics === undefined ? 0 : await allHandshakes(statistics)
   const outcome = await Promise.race([
-    call(address, port, id).then(() => undefined, failureOf),
+    call(address, port ?? usual, id).then(() => undefined, failureOf),
     pause(LIMIT_MS, `no answer within ${LIMIT_MS / 1_000} s`, { ref: false })
   ])
-  const meanwhile = statistics === undefined ? {} : { handshakes: (await handshakes(statistics)) - before }
+  const meanwhile = statistics === undefined ? {} : { handshakes: (await allHandshakes(statistics)) - before }
   return { id, ...(outcome === undefined ? {} : { failure: outcome }), ...meanwhile }
+}
+
+async function allHandshakes(urls: readonly string[]): Promise<number> {
+  const counts = await Promise.all(urls.map(handshakes))
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /** What went wrong, in a few words. */
