@@ -10,7 +10,9 @@ export const EMPTY_INVENTORY: Inventory = Object.freeze({
   pods: Object.freeze([]),
   services: Object.freeze([]),
   endpoints: Object.freeze([]),
-  peerAuthentications: Object.freeze([])
+  peerAuthentications: Object.freeze([]),
+  requestAuthentications: Object.freeze([]),
+  endUserAuthentications: Object.freeze([])
 })
 
 /**
@@ -24,10 +26,24 @@ export function assembleInventory(previous: Inventory, next: Lists): Inventory {
     pods: keep(previous.pods, next.pods, keyOf),
     services: keep(previous.services, next.services, keyOf),
     endpoints: keep(previous.endpoints, next.endpoints, ({ namespace, service }) => `${namespace}/${service}`),
-    peerAuthentications: keep(previous.peerAuthentications, next.peerAuthentications, keyOf)
+    peerAuthentications: keep(previous.peerAuthentications, next.peerAuthentications, keyOf),
+    requestAuthentications: keep(previous.requestAuthentications, next.requestAuthentications, keyOf),
+    endUserAuthentications: keep(previous.endUserAuthentications, next.endUserAuthentications, keyOf)
   }
   const kinds = Object.keys(inventory) as (keyof Inventory)[]
   return kinds.every(kind => inventory[kind] === previous[kind]) ? previous : Object.freeze(inventory)
+}
+
+/** How many there are of each kind, for logs. */
+export function sizesOf({ namespaces, pods, services, ...rest }: Inventory): Readonly<Record<string, number>> {
+  return {
+    namespaces: namespaces.length,
+    pods: pods.length,
+    services: services.length,
+    peerAuthentications: rest.peerAuthentications.length,
+    requestAuthentications: rest.requestAuthentications.length,
+    endUserAuthentications: rest.endUserAuthentications.length
+  }
 }
 
 const keyOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>

@@ -63,6 +63,7 @@ function show(lists: ReturnType<typeof endpointsFromSelectors>): readonly string
 }
 
 const NAMED = { ports: [{ port: 80, targetPort: 'http' }] }
+const ENDED = { phase: 'Succeeded' }
 const notReady = { conditions: [{ type: 'Ready', status: 'False' }] }
 
 const rows: readonly { title: string; service?: object; pods: readonly PodChanges[]; expected: readonly string[] }[] = [
@@ -92,7 +93,18 @@ const rows: readonly { title: string; service?: object; pods: readonly PodChange
     pods: [{ status: notReady }],
     expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
-  { title: 'a terminating pod is left out', pods: [{ deleted: true }], expected: [] },
+  {
+    title: 'a terminating pod is there and not ready',
+    pods: [{ deleted: true }],
+    expected: ['80: 10.0.0.1:8080 not ready uid-a']
+  },
+  {
+    title: 'a terminating pod is not ready, though its Service publishes what is not',
+    service: { publishNotReadyAddresses: true },
+    pods: [{ deleted: true }],
+    expected: ['80: 10.0.0.1:8080 not ready uid-a']
+  },
+  { title: 'a terminating pod that has ended is left out', pods: [{ deleted: true, status: ENDED }], expected: [] },
   { title: 'a pod that has succeeded is left out', pods: [{ status: { phase: 'Succeeded' } }], expected: [] },
   { title: 'a pod that has failed is left out', pods: [{ status: { phase: 'Failed' } }], expected: [] },
   { title: 'a pod without an address is left out', pods: [{ status: { podIP: '' } }], expected: [] },
@@ -171,6 +183,7 @@ const slice = (endpoints: readonly object[], changes: { name?: string; ports?: r
 }
 
 const at = (address: string, fields: object = {}) => ({ addresses: [address], ...fields })
+const LEAVING = { ready: false, serving: true, terminating: true }
 const podA = { targetRef: { kind: 'Pod', name: 'a', uid: 'uid-a' } }
 
 const sliceRows: readonly {
@@ -235,9 +248,24 @@ const sliceRows: readonly {
     expected: ['80: 192.0.2.1:8080 ready no pod']
   },
   {
-    title: 'a terminating endpoint is left out',
-    slices: [slice([at('192.0.2.1', { conditions: { ready: true, terminating: true } })])],
+    title: 'a terminating endpoint is not ready, even one that is published as ready and still serves',
+    slices: [slice([at('192.0.2.1', { conditions: { ready: true, serving: true, terminating: true } })])],
+    expected: ['80: 192.0.2.1:8080 not ready no pod']
+  },
+  {
+    title: 'a terminating endpoint whose pod is not known is left out',
+    slices: [slice([at('10.9.9.9', { targetRef: { kind: 'Pod', name: 'x' }, conditions: { terminating: true } })])],
     expected: []
+  },
+  {
+    title: 'an address that is of a terminating pod in one slice and of its successor in another is the successor',
+    slices: [
+      slice([at('10.0.0.1', podA)]),
+      slice([at('10.0.0.1', { targetRef: { kind: 'Pod', name: 'old', uid: 'uid-old' }, conditions: LEAVING })], {
+        name: 'orders-2'
+      })
+    ],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
   {
     title: 'a port of another name is not meant',

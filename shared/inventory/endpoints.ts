@@ -4,7 +4,7 @@ import type { Endpoint, Pod, PortEndpoints, Service, ServiceEndpoints, ServicePo
 
 /**
  * The places behind every Service that has a selector: what the controllers of Kubernetes would work out. Pods that
- * are terminating, have ended, have no address, or lack the named port are left out.
+ * have ended, have no address, or lack the named port are left out; those that are terminating are not ready.
  *
  * Source: Kubernetes, "Service" (named target ports, publishNotReadyAddresses) and "EndpointSlices" (conditions).
  */
@@ -37,14 +37,14 @@ export function freezeEndpoints(
 }
 
 function isThere(pod: Pod): boolean {
-  return !pod.terminating && !hasEnded(pod) && pod.addresses.length > 0
+  return !hasEnded(pod) && pod.addresses.length > 0
 }
 
 function portEndpoints(service: Service, servicePort: ServicePort, pods: readonly Pod[]): PortEndpoints {
   const endpoints = pods.flatMap(pod => {
     const port = targetPortOf(pod, servicePort)
     if (port === undefined) return []
-    const ready = pod.ready || service.publishNotReady
+    const ready = (pod.ready || service.publishNotReady) && !pod.terminating
     return addressesFor(service, pod).map(address => ({ address, port, podUid: pod.uid, ready }))
   })
   return { servicePort: servicePort.number, endpoints }

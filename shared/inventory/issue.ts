@@ -1,4 +1,5 @@
 import type { ZodError } from 'zod'
+import type { PolicyResult } from '../policy/index.ts'
 
 export { formatPath } from '../policy/index.ts'
 
@@ -18,6 +19,13 @@ export interface Issue {
 export interface Normalised<T> {
   readonly value: T | undefined
   readonly issues: readonly Issue[]
+  /** What is allowed, and perhaps not what its author meant. */
+  readonly warnings?: readonly Issue[]
+}
+
+export function normalisedPolicy<Policy>(result: PolicyResult<Policy>): Normalised<Policy> {
+  if (!result.ok) return { value: undefined, issues: result.issues }
+  return { value: result.policy, issues: [], warnings: result.warnings }
 }
 
 /**

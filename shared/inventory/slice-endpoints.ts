@@ -4,8 +4,8 @@ import type { PodIndex } from './pod-index.ts'
 import type { Endpoint, Service, ServiceEndpoints, ServicePort } from './types.ts'
 
 /**
- * The places behind the Services that the slices belong to. A terminating endpoint is left out; one that several
- * slices name is kept once, as ready if any says so.
+ * The places behind the Services that the slices belong to. A terminating endpoint is not ready; one that several
+ * slices name is kept once, as ready if any says so, and as terminating only if all do.
  *
  * Source: Kubernetes, "EndpointSlices" (duplicate endpoints, conditions).
  */
@@ -28,20 +28,22 @@ export function endpointsFromSlices(
 
 function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[], pods: PodIndex): readonly Endpoint[] {
   const places = new Map<string, Endpoint>()
+  const leaving = new Map<string, Endpoint>()
   for (const slice of slices)
     for (const { name, number, protocol } of slice.ports) {
       if (name !== port.name || protocol !== 'TCP') continue
       for (const endpoint of slice.endpoints) {
         const uid = uidOf(slice.namespace, endpoint, pods)
         // A pod that is not known yet may have a proxy: better no endpoint for a moment than one without mutual TLS.
-        if (endpoint.terminating || (endpoint.pod !== undefined && uid === undefined)) continue
+        if (endpoint.pod !== undefined && uid === undefined) continue
+        const known = endpoint.terminating ? leaving : places
         const key = `${endpoint.address} ${number}`
-        const podUid = uid ?? places.get(key)?.podUid
-        const ready = endpoint.ready || (places.get(key)?.ready ?? false)
-        places.set(key, { address: endpoint.address, port: number, ...(podUid === undefined ? {} : { podUid }), ready })
+        const podUid = uid ?? known.get(key)?.podUid
+        const ready = !endpoint.terminating && (endpoint.ready || (known.get(key)?.ready ?? false))
+        known.set(key, { address: endpoint.address, port: number, ...(podUid === undefined ? {} : { podUid }), ready })
       }
     }
-  return [...places.values()]
+  return [...new Map([...leaving, ...places]).values()]
 }
 
 /** A slice written by hand may name its pod without the UID, or give nothing but its address. */

@@ -1,4 +1,4 @@
-import type { PeerAuthentication } from '../policy/index.ts'
+import type { EndUserAuthentication, PeerAuthentication, RequestAuthentication } from '../policy/index.ts'
 
 /** A namespace. */
 export interface Namespace {
@@ -99,6 +99,7 @@ export interface Endpoint {
   readonly port: number
   /** The pod at that address; absent when it is not a pod. */
   readonly podUid?: string
+  /** It may be chosen for the Service: ready, or published as such, and not terminating. */
   readonly ready: boolean
 }
 
@@ -126,6 +127,8 @@ export interface Inventory {
   readonly services: readonly Service[]
   readonly endpoints: readonly ServiceEndpoints[]
   readonly peerAuthentications: readonly PeerAuthentication[]
+  readonly requestAuthentications: readonly RequestAuthentication[]
+  readonly endUserAuthentications: readonly EndUserAuthentication[]
 }
 
 /** A current inventory, and word when there is another. */

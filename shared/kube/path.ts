@@ -14,8 +14,11 @@ export const COLLECTIONS = {
   services: { group: '', version: 'v1', plural: 'services' },
   secrets: { group: '', version: 'v1', plural: 'secrets' },
   configMaps: { group: '', version: 'v1', plural: 'configmaps' },
+  leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   endpointSlices: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
   peerAuthentications: { group: 'security.istio.io', version: 'v1', plural: 'peerauthentications' },
+  requestAuthentications: { group: 'security.istio.io', version: 'v1', plural: 'requestauthentications' },
+  endUserAuthentications: { group: 'countersign.dev', version: 'v1', plural: 'enduserauthentications' },
   mutatingWebhooks: { group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations' },
   validatingWebhooks: {
     group: 'admissionregistration.k8s.io',
@@ -32,4 +35,9 @@ export function collectionPath({ group, version, plural }: Collection, namespace
 
 export function objectPath(collection: Collection, name: string, namespace?: string): string {
   return `${collectionPath(collection, namespace)}/${encodeURIComponent(name)}`
+}
+
+/** What a controller says of an object, to be written apart from it (Kubernetes, "API Conventions", status). */
+export function statusPath(collection: Collection, name: string, namespace?: string): string {
+  return `${objectPath(collection, name, namespace)}/status`
 }

@@ -1,23 +1,15 @@
 import { z } from 'zod'
-import { CountersignError } from '../errors/index.ts'
-import { DNS_LABEL, DNS_SUBDOMAIN, LABEL_KEY, LABEL_VALUE } from '../names/index.ts'
-import { describeIssue, type PolicyIssue, type PolicyResult } from './issue.ts'
+import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
 import { MUTUAL_TLS_MODES, type MutualTlsMode, type PeerAuthentication } from './peer-authentication.ts'
-import { expected, map, oneOf, openObject, strictObject, text } from './schema.ts'
+import { identityOf, metadata, selector } from './policy-identity.ts'
+import { map, oneOf, strictObject } from './schema.ts'
 
 const isPort = (key: string): boolean => /^[1-9][0-9]{0,4}$/.test(key) && Number(key) <= 65_535
 
 const mutualTls = strictObject({ mode: oneOf(MUTUAL_TLS_MODES).optional() })
 
 const spec = strictObject({
-  selector: strictObject({
-    matchLabels: map(
-      'a map of labels',
-      LABEL_KEY,
-      'the key of a label',
-      text(LABEL_VALUE, 'the value of a label')
-    ).optional()
-  }).optional(),
+  selector: selector.optional(),
   mtls: mutualTls.optional(),
   portLevelMtls: map('a map of ports', isPort, 'a port from 1 to 65535', mutualTls)
     .refine(ports => Object.keys(ports).length > 0, {
@@ -39,11 +31,7 @@ function hasSelectorForPorts(value: unknown): boolean {
 const peerAuthentication = strictObject({
   apiVersion: oneOf(['security.istio.io/v1', 'security.istio.io/v1beta1']),
   kind: oneOf(['PeerAuthentication']),
-  metadata: openObject({
-    name: text(DNS_SUBDOMAIN, 'a name of lower-case letters, digits, dashes and dots'),
-    namespace: text(DNS_LABEL, 'the name of a namespace').optional(),
-    creationTimestamp: z.iso.datetime({ offset: true, error: expected('a time as in RFC 3339') }).nullish()
-  }),
+  metadata,
   spec: spec.optional(),
   status: z.unknown().optional()
 })
@@ -56,21 +44,19 @@ const peerAuthentication = strictObject({
  */
 export function checkPeerAuthentication(object: unknown): PolicyResult<PeerAuthentication> {
   const result = peerAuthentication.safeParse(object)
-  if (!result.success) return { ok: false, issues: Object.freeze(result.error.issues.map(toIssue)) }
+  if (!result.success) return refused(result.error)
   const { apiVersion, metadata, spec } = result.data
-  const labels = Object.entries(spec?.selector?.matchLabels ?? {})
   const ports = Object.entries(spec?.portLevelMtls ?? {})
   const policy: PeerAuthentication = {
-    apiVersion,
-    namespace: metadata.namespace ?? 'default',
-    name: metadata.name,
-    ...(metadata.creationTimestamp ? { creationTimestamp: Date.parse(metadata.creationTimestamp) } : {}),
-    ...(labels.length > 0 ? { selector: Object.freeze(Object.fromEntries(labels)) } : {}),
+    ...identityOf(apiVersion, metadata, spec?.selector),
     mode: spec?.mtls?.mode ?? 'UNSET',
     portModes: new Map(ports.map(([port, { mode }]): [number, MutualTlsMode] => [Number(port), mode ?? 'UNSET']))
   }
-  return { ok: true, policy: Object.freeze(policy) }
+  const setsNothing = policy.mode === 'UNSET' && [...policy.portModes.values()].every(mode => mode === 'UNSET')
+  return accepted(policy, setsNothing ? [SETS_NOTHING] : [])
 }
+
+const SETS_NOTHING = { path: [], message: 'it sets nothing: every mode is UNSET, so the next wider policy holds' }
 
 /**
  * As `checkPeerAuthentication`, for who needs no list of issues.
@@ -78,15 +64,5 @@ export function checkPeerAuthentication(object: unknown): PolicyResult<PeerAuthe
  * @throws CountersignError ERR_POLICY_INVALID naming every field that is wrong; `facts.issues` holds them one by one
  */
 export function parsePeerAuthentication(object: unknown): PeerAuthentication {
-  const result = checkPeerAuthentication(object)
-  if (result.ok) return result.policy
-  const issues = result.issues.map(describeIssue)
-  throw new CountersignError('ERR_POLICY_INVALID', `PeerAuthentication is not valid: ${issues.join('; ')}`, {
-    facts: { issues }
-  })
-}
-
-function toIssue(issue: z.core.$ZodIssue): PolicyIssue {
-  const path = issue.path.map(key => (typeof key === 'number' ? key : String(key)))
-  return Object.freeze({ path: Object.freeze(path), message: issue.message })
+  return policyOf('PeerAuthentication', checkPeerAuthentication(object))
 }

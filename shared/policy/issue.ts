@@ -1,3 +1,6 @@
+import type { z } from 'zod'
+import { CountersignError } from '../errors/index.ts'
+
 /** One thing that is wrong with a policy. */
 export interface PolicyIssue {
   /** Where: keys and indices from the top of the object, for example ['spec', 'mtls', 'mode']; empty: the object. */
@@ -6,10 +9,32 @@ export interface PolicyIssue {
   readonly message: string
 }
 
-/** Either the policy, or everything that is wrong with it. */
+/** Either the policy, with what its author may not have meant, or everything that is wrong with it. */
 export type PolicyResult<Policy> =
-  | { readonly ok: true; readonly policy: Policy }
+  | { readonly ok: true; readonly policy: Policy; readonly warnings: readonly PolicyIssue[] }
   | { readonly ok: false; readonly issues: readonly PolicyIssue[] }
+
+export function accepted<Policy>(policy: Policy, warnings: readonly PolicyIssue[]): PolicyResult<Policy> {
+  return { ok: true, policy: Object.freeze(policy), warnings: Object.freeze(warnings.map(freezeIssue)) }
+}
+
+export function refused(error: z.ZodError): PolicyResult<never> {
+  const issues = error.issues.map(({ path, message }) =>
+    freezeIssue({ path: path.map(key => (typeof key === 'number' ? key : String(key))), message })
+  )
+  return { ok: false, issues: Object.freeze(issues) }
+}
+
+function freezeIssue({ path, message }: PolicyIssue): PolicyIssue {
+  return Object.freeze({ path: Object.freeze([...path]), message })
+}
+
+/** @throws CountersignError ERR_POLICY_INVALID naming every field that is wrong; `facts.issues` holds them one by one */
+export function policyOf<Policy>(kind: string, result: PolicyResult<Policy>): Policy {
+  if (result.ok) return result.policy
+  const issues = result.issues.map(describeIssue)
+  throw new CountersignError('ERR_POLICY_INVALID', `${kind} is not valid: ${issues.join('; ')}`, { facts: { issues } })
+}
 
 /** One issue as a sentence: `spec.mtls.mode: expected one of …, got "strict"`. */
 export function describeIssue(issue: PolicyIssue): string {

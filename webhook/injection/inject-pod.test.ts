@@ -179,7 +179,8 @@ describe('a pod that is injected', () => {
 
   it('gets the arguments that Envoy needs, with as many workers as it has CPUs', () => {
     assert.deepEqual(proxyOf(injected(pod(SIMPLE))).args, [
-      ...['-c', '/run/countersign/envoy.json', '--log-level', 'warning', '--concurrency', '2'],
+      ...['-c', '/run/countersign/envoy.json', '--log-level', 'warning', '--component-log-level', 'misc:error'],
+      ...['--concurrency', '2'],
       ...['--drain-time-s', '45', '--drain-strategy', 'immediate', '--file-flush-interval-msec', '1000'],
       '--disable-hot-restart'
     ])
@@ -237,6 +238,7 @@ describe('annotations', () => {
       limits: { cpu: '3', memory: '0.5Gi' }
     })
     assert.equal(proxy.args?.[proxy.args.indexOf('--log-level') + 1], 'debug')
+    assert.ok(!proxy.args.includes('--component-log-level'))
     assert.deepEqual(after.spec?.volumes?.[0]?.csi?.volumeAttributes, {
       'countersign.dev/application-address': 'fd00::1'
     })

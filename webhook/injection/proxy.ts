@@ -3,7 +3,7 @@ import { APPLICATION_ADDRESS, type ProxyWishes } from './annotations.ts'
 import { BOOTSTRAP_PATH, CSI_DRIVER, MOUNT_PATH, PROXY_CONTAINER, PROXY_PORTS, PROXY_USER, VOLUME } from './names.ts'
 import type { Container, Volume } from './pod.ts'
 import { wholeUnits } from './quantity.ts'
-import type { InjectionSettings } from './settings.ts'
+import type { InjectionSettings, ProxyLogLevel } from './settings.ts'
 
 /**
  * The one container that is added: Envoy as a native sidecar (Kubernetes: init container with restartPolicy Always),
@@ -46,11 +46,16 @@ export function proxyContainer(settings: InjectionSettings, wishes: ProxyWishes)
 
 const readyEndpoint = { httpGet: { path: '/ready', port: PROXY_PORTS.readiness, scheme: 'HTTP' } }
 
+// Envoy warns of every new matcher of the xDS project wherever it meets one: 150 lines for each pod, and again for each
+// change. At the levels before, everything is wanted; at those after, nothing of it is said.
+const REMARKS_AT: ReadonlySet<ProxyLogLevel> = new Set(['info', 'warning'])
+
 /** Source: Envoy 1.40, operations/cli. */
 function proxyArguments(settings: InjectionSettings, { logLevel, resources }: ProxyWishes): string[] {
   return [
     ...['-c', BOOTSTRAP_PATH],
     ...['--log-level', logLevel],
+    ...(REMARKS_AT.has(logLevel) ? ['--component-log-level', 'misc:error'] : []),
     // More workers than CPUs would be throttled together; without this, Envoy starts one per CPU of the node.
     ...['--concurrency', String(wholeUnits(resources.cpuLimit))],
     ...['--drain-time-s', String(settings.drainTimeSeconds)],

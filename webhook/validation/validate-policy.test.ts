@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { validatePolicy } from './index.ts'
+import { type TypedObject, validatePolicy } from './index.ts'
 
 const policy = (spec: unknown, apiVersion = 'security.istio.io/v1') => ({
   apiVersion,
@@ -31,6 +31,35 @@ describe('a policy is accepted', () => {
   })
 })
 
+describe('a policy for tokens', () => {
+  const metadata = { name: 'p', namespace: 'shop' }
+  const ofIstio = { apiVersion: 'security.istio.io/v1', kind: 'RequestAuthentication', metadata }
+  const ours = { apiVersion: 'countersign.dev/v1', kind: 'EndUserAuthentication', metadata }
+  const issuer = 'https://accounts.example'
+
+  it('is accepted', () => {
+    const spec = { issuer, audiences: ['web'] }
+    assert.deepEqual(validatePolicy({ ...ours, spec } as TypedObject), { kind: 'accept', warnings: [] })
+  })
+
+  it('is accepted with the path in each warning', () => {
+    const spec = { jwtRules: [{ issuer }] }
+    const result = validatePolicy({ ...ofIstio, spec } as TypedObject)
+    assert.deepEqual(result.kind === 'accept' && result.warnings.map(text => text.slice(0, text.indexOf(': '))), [
+      'spec.jwtRules[0].audiences',
+      'kind'
+    ])
+    // kubectl shows no more of one.
+    assert.ok(result.kind === 'accept' && result.warnings.every(text => text.length <= 256))
+  })
+
+  it('is refused with every problem', () => {
+    const spec = { issuer, includePaths: ['x'], methods: ['get'] }
+    const result = validatePolicy({ ...ours, spec } as TypedObject)
+    assert.equal(result.kind === 'refuse' && result.problems.length, 2)
+  })
+})
+
 describe('a policy is refused', () => {
   it('with every problem and the path to it', () => {
     assert.deepEqual(validatePolicy(policy({ mtls: { mode: 'strict' }, ports: {} })), {
@@ -55,7 +84,7 @@ describe('a policy is refused', () => {
     it(`when it is ${kind} of ${apiVersion}, naming what is supported`, () => {
       assert.deepEqual(validatePolicy({ apiVersion, kind }), {
         kind: 'unsupported',
-        message: `${kind} of ${apiVersion}: expected one of security.istio.io/PeerAuthentication`
+        message: `${kind} of ${apiVersion}: expected one of security.istio.io/PeerAuthentication, security.istio.io/RequestAuthentication, countersign.dev/EndUserAuthentication`
       })
     })
 })

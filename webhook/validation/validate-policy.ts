@@ -1,7 +1,8 @@
 import {
+  checkEndUserAuthentication,
   checkPeerAuthentication,
+  checkRequestAuthentication,
   describeIssue,
-  type PeerAuthentication,
   type PolicyResult
 } from '../../shared/policy/index.ts'
 
@@ -18,37 +19,26 @@ export interface TypedObject {
   readonly kind: string
 }
 
-interface PolicyKind<Policy> {
-  check(object: unknown): PolicyResult<Policy>
-  /** Accepted, but probably not what its author meant. */
-  warnings(policy: Policy): readonly string[]
-}
-
-const peerAuthentication: PolicyKind<PeerAuthentication> = {
-  check: checkPeerAuthentication,
-  warnings({ mode, portModes }) {
-    const setsNothing = mode === 'UNSET' && [...portModes.values()].every(portMode => portMode === 'UNSET')
-    return setsNothing ? ['it sets nothing: every mode is UNSET, so the next wider policy holds'] : []
-  }
-}
-
 /** Every kind of policy, by group and kind; its versions are checked with the rest of the object. */
-const KINDS: ReadonlyMap<string, (object: unknown) => ValidationResult> = new Map([
-  ['security.istio.io/PeerAuthentication', object => validate(peerAuthentication, object)]
+const KINDS: ReadonlyMap<string, (object: unknown) => PolicyResult<unknown>> = new Map<
+  string,
+  (object: unknown) => PolicyResult<unknown>
+>([
+  ['security.istio.io/PeerAuthentication', checkPeerAuthentication],
+  ['security.istio.io/RequestAuthentication', checkRequestAuthentication],
+  ['countersign.dev/EndUserAuthentication', checkEndUserAuthentication]
 ])
 
-/** Accepts a policy, or says everything that is wrong with it. */
+/** Accepts a policy, perhaps with warnings, or says everything that is wrong with it. */
 export function validatePolicy(object: TypedObject): ValidationResult {
   const { apiVersion, kind } = object
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.lastIndexOf('/')) : ''
-  const known = KINDS.get(`${group}/${kind}`)
-  if (known !== undefined) return known(object)
-  const message = `${kind} of ${apiVersion}: expected one of ${[...KINDS.keys()].join(', ')}`
-  return { kind: 'unsupported', message }
-}
-
-function validate<Policy>({ check, warnings }: PolicyKind<Policy>, object: unknown): ValidationResult {
+  const check = KINDS.get(`${group}/${kind}`)
+  if (check === undefined) {
+    const message = `${kind} of ${apiVersion}: expected one of ${[...KINDS.keys()].join(', ')}`
+    return { kind: 'unsupported', message }
+  }
   const result = check(object)
   if (!result.ok) return { kind: 'refuse', problems: result.issues.map(describeIssue) }
-  return { kind: 'accept', warnings: warnings(result.policy) }
+  return { kind: 'accept', warnings: result.warnings.map(describeIssue) }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock/index.ts'
 import { CountersignError } from '../../errors/index.ts'
 import type { Logger } from '../../log/index.ts'
+import { sizesOf } from '../assemble.ts'
 import type { Inventory, InventorySource } from '../types.ts'
 import { FolderReader, type Reading } from './folder-reader.ts'
 import { FolderWatcher } from './folder-watcher.ts'
@@ -115,9 +116,8 @@ export class FolderSource implements InventorySource {
     if (changed) this.#announce(reading.inventory)
   }
 
-  #announce({ namespaces, pods, services, peerAuthentications }: Inventory): void {
-    const counts = { pods: pods.length, services: services.length, peerAuthentications: peerAuthentications.length }
-    this.#log.info({ namespaces: namespaces.length, ...counts }, 'the folder has changed')
+  #announce(inventory: Inventory): void {
+    this.#log.info(sizesOf(inventory), 'the folder has changed')
     for (const listener of [...this.#listeners])
       try {
         listener()

@@ -1,7 +1,14 @@
-import { checkPeerAuthentication, type PeerAuthentication } from '../../policy/index.ts'
+import {
+  checkEndUserAuthentication,
+  checkPeerAuthentication,
+  checkRequestAuthentication,
+  type EndUserAuthentication,
+  type PeerAuthentication,
+  type RequestAuthentication
+} from '../../policy/index.ts'
 import { deploymentFromManifest } from '../deployment.ts'
 import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
-import type { Normalised } from '../issue.ts'
+import { type Normalised, normalisedPolicy } from '../issue.ts'
 import { namespaceFromManifest, nodeFromManifest, serviceAccountFromManifest } from '../namespace.ts'
 import { podFromManifest } from '../pod.ts'
 import { serviceFromManifest } from '../service.ts'
@@ -14,6 +21,8 @@ interface Values {
   Service: Service
   EndpointSlice: EndpointSlice
   PeerAuthentication: PeerAuthentication
+  RequestAuthentication: RequestAuthentication
+  EndUserAuthentication: EndUserAuthentication
   Deployment: { readonly namespace: string; readonly name: string }
   Node: { readonly name: string }
 }
@@ -37,10 +46,15 @@ const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
   Deployment: { apiVersions: ['apps/v1'], read: deploymentFromManifest },
   PeerAuthentication: {
     apiVersions: ['security.istio.io/v1', 'security.istio.io/v1beta1'],
-    read: object => {
-      const result = checkPeerAuthentication(object)
-      return result.ok ? { value: result.policy, issues: [] } : { value: undefined, issues: result.issues }
-    }
+    read: object => normalisedPolicy(checkPeerAuthentication(object))
+  },
+  RequestAuthentication: {
+    apiVersions: ['security.istio.io/v1', 'security.istio.io/v1beta1'],
+    read: object => normalisedPolicy(checkRequestAuthentication(object))
+  },
+  EndUserAuthentication: {
+    apiVersions: ['countersign.dev/v1'],
+    read: object => normalisedPolicy(checkEndUserAuthentication(object))
   }
 }
 

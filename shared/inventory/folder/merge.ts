@@ -35,7 +35,9 @@ export function mergeDeclarations(
     pods,
     services,
     endpoints: [...endpointsFromSelectors(services, index), ...endpointsFromSlices(selectorless, slices, index)],
-    peerAuthentications: valuesOf(accepted, 'PeerAuthentication')
+    peerAuthentications: valuesOf(accepted, 'PeerAuthentication'),
+    requestAuthentications: valuesOf(accepted, 'RequestAuthentication'),
+    endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication')
   }
   return { inventory, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }
 }

@@ -78,8 +78,11 @@ class Reader {
       const message = `${show(kind)} of ${show(apiVersion)} is not read by Countersign: it has no effect here`
       return [this.#problem('warning', [...at, 'kind'], message)]
     }
-    const { value, issues } = readKind(known, object)
-    const problems = issues.map(({ path, message }) => this.#problem('error', [...at, ...path], message))
+    const { value, issues, warnings = [] } = readKind(known, object)
+    const problems = [
+      ...issues.map(({ path, message }) => this.#problem('error', [...at, ...path], message)),
+      ...warnings.map(({ path, message }) => this.#problem('warning', [...at, ...path], message))
+    ]
     if (value === undefined) return problems
     const place = this.#place([...at, 'metadata', 'name'])
     return [...problems, { declaration: { kind: known, value, place } as Declaration }]

@@ -23,7 +23,9 @@ export class ProblemLog {
   #warn(problem: Problem): void {
     const { severity, file, line, column, field, message } = problem
     const sentence =
-      severity === 'error' ? 'a file of the folder has a mistake' : 'something in a file of the folder has no effect'
+      severity === 'error'
+        ? 'a file of the folder has a mistake'
+        : 'something in a file of the folder may not be what was meant'
     this.#log.warn({ place: formatPlace(problem), file, line, column, field, problem: message }, sentence)
   }
 }

@@ -9,7 +9,8 @@ export interface Place {
 
 /**
  * Something in the folder that is not as it should be. An `error` holds its file back, or its object where files
- * contradict each other; a `warning` is about something that has no effect.
+ * contradict each other; a `warning` is about something that has no effect, or perhaps not
+ * the one that was meant.
  */
 export interface Problem extends Place {
   readonly severity: 'error' | 'warning'

@@ -1,7 +1,14 @@
 import { COLLECTIONS, type Collection } from '../../kube/index.ts'
-import { checkPeerAuthentication, type PeerAuthentication } from '../../policy/index.ts'
+import {
+  checkEndUserAuthentication,
+  checkPeerAuthentication,
+  checkRequestAuthentication,
+  type EndUserAuthentication,
+  type PeerAuthentication,
+  type RequestAuthentication
+} from '../../policy/index.ts'
 import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
-import type { Normalised } from '../issue.ts'
+import { type Normalised, normalisedPolicy } from '../issue.ts'
 import { namespaceFromManifest } from '../namespace.ts'
 import { podFromManifest } from '../pod.ts'
 import { serviceFromManifest } from '../service.ts'
@@ -14,6 +21,8 @@ export interface Values {
   readonly services: Service
   readonly endpointSlices: EndpointSlice
   readonly peerAuthentications: PeerAuthentication
+  readonly requestAuthentications: RequestAuthentication
+  readonly endUserAuthentications: EndUserAuthentication
 }
 
 export type Kind = keyof Values
@@ -33,10 +42,19 @@ export const KINDS: { readonly [K in Kind]: KindReader<Values[K]> } = {
   pods: { collection: COLLECTIONS.pods, read: podFromManifest, keepsLastGood: false },
   services: { collection: COLLECTIONS.services, read: serviceFromManifest, keepsLastGood: true },
   endpointSlices: { collection: COLLECTIONS.endpointSlices, read: endpointSliceFromManifest, keepsLastGood: false },
-  peerAuthentications: { collection: COLLECTIONS.peerAuthentications, read: readPolicy, keepsLastGood: true }
-}
-
-function readPolicy(object: unknown): Normalised<PeerAuthentication> {
-  const result = checkPeerAuthentication(object)
-  return result.ok ? { value: result.policy, issues: [] } : { value: undefined, issues: result.issues }
+  peerAuthentications: {
+    collection: COLLECTIONS.peerAuthentications,
+    read: object => normalisedPolicy(checkPeerAuthentication(object)),
+    keepsLastGood: true
+  },
+  requestAuthentications: {
+    collection: COLLECTIONS.requestAuthentications,
+    read: object => normalisedPolicy(checkRequestAuthentication(object)),
+    keepsLastGood: true
+  },
+  endUserAuthentications: {
+    collection: COLLECTIONS.endUserAuthentications,
+    read: object => normalisedPolicy(checkEndUserAuthentication(object)),
+    keepsLastGood: true
+  }
 }

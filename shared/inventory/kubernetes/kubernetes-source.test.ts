@@ -37,6 +37,18 @@ const policy = (mode: string) => ({
   spec: { mtls: { mode } }
 })
 
+const requestAuthentication = (issuer = 'https://issuer.example') => ({
+  ...policy(''),
+  kind: 'RequestAuthentication',
+  spec: { jwtRules: [{ issuer, audiences: ['shop'] }] }
+})
+const endUserAuthentication = (methods = ['GET']) => ({
+  ...policy(''),
+  apiVersion: 'countersign.dev/v1',
+  kind: 'EndUserAuthentication',
+  spec: { issuer: 'https://issuer.example', audiences: ['shop'], methods }
+})
+
 async function cluster(): Promise<FakeApiServer> {
   const server = await FakeApiServer.start()
   closers.push(() => server.close())
@@ -47,6 +59,8 @@ async function cluster(): Promise<FakeApiServer> {
   server.put(path(COLLECTIONS.services), service())
   server.put(path(COLLECTIONS.endpointSlices), slice('a'))
   server.put(path(COLLECTIONS.peerAuthentications), policy('STRICT'))
+  server.put(path(COLLECTIONS.requestAuthentications), requestAuthentication())
+  server.put(path(COLLECTIONS.endUserAuthentications), endUserAuthentication())
   return server
 }
 
@@ -94,6 +108,14 @@ describe('the inventory of a cluster', () => {
       inventory.peerAuthentications.map(({ mode }) => mode),
       ['STRICT']
     )
+    assert.deepEqual(
+      inventory.requestAuthentications.map(({ rules }) => rules.map(({ issuer }) => issuer)),
+      [['https://issuer.example']]
+    )
+    assert.deepEqual(
+      inventory.endUserAuthentications.map(({ source, methods }) => [source.issuer, methods]),
+      [['https://issuer.example', ['GET']]]
+    )
     assert.equal(changes(), 1)
   })
 
@@ -110,7 +132,7 @@ describe('the inventory of a cluster', () => {
         yield* client.pages(at, ...rest)
       }
     }))
-    await eventually(() => server.watches === 4, 'the other collections')
+    await eventually(() => server.watches === 6, 'the other collections')
     assert.equal(source.current(), EMPTY_INVENTORY)
     release()
     await source.synced
@@ -119,18 +141,19 @@ describe('the inventory of a cluster', () => {
 
   it('has no policy where the kind is not installed', async () => {
     const server = await cluster()
-    server.missing.add(path(COLLECTIONS.peerAuthentications))
+    const policies = ['peerAuthentications', 'requestAuthentications', 'endUserAuthentications'] as const
+    for (const kind of policies) server.missing.add(path(COLLECTIONS[kind]))
     const { source } = await sourceOf(server)
     await source.synced
     assert.equal(source.current().pods.length, 1)
-    assert.deepEqual(source.current().peerAuthentications, [])
+    for (const kind of policies) assert.deepEqual(source.current()[kind], [])
   })
 
   it('changes once for a shower of changes, at most half a second after the first', async () => {
     const server = await cluster()
     const { source, clock, changes, changed } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 5, 'the watches')
+    await eventually(() => server.watches === 7, 'the watches')
     for (let index = 0; index < 20; index++) server.put(path(COLLECTIONS.pods), pod(`p${index}`))
     await changed(() => source.current().pods.length === 21)
     assert.equal(changes(), 2)
@@ -146,7 +169,7 @@ describe('the inventory of a cluster', () => {
     const server = await cluster()
     const { source, changes } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 5, 'the watches')
+    await eventually(() => server.watches === 7, 'the watches')
     const before = source.current()
     server.put(path(COLLECTIONS.pods), pod('a', { startTime: '2026-01-01T00:00:00Z' }))
     server.put(path(COLLECTIONS.services), service())
@@ -173,7 +196,7 @@ describe('an object with a mistake', () => {
     const server = await cluster()
     const { source, lines, changed } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 5, 'the watches')
+    await eventually(() => server.watches === 7, 'the watches')
     const told = () => lines.filter(({ msg }) => msg === 'an object of the cluster is unusable')
     for (let time = 0; time < 3; time++) server.put(path(COLLECTIONS.peerAuthentications), policy('strict'))
     server.put(path(COLLECTIONS.pods), pod('b'))
@@ -187,6 +210,19 @@ describe('an object with a mistake', () => {
     server.put(path(COLLECTIONS.peerAuthentications), policy('DISABLE'))
     await changed(() => source.current().peerAuthentications[0]?.mode === 'DISABLE')
     assert.equal(lines.filter(({ msg }) => msg === 'an object of the cluster has no mistake any more').length, 1)
+  })
+
+  it('keeps demanding tokens', async () => {
+    const server = await cluster()
+    const { source, changed } = await sourceOf(server)
+    await source.synced
+    await eventually(() => server.watches === 7, 'the watches')
+    server.put(path(COLLECTIONS.endUserAuthentications), endUserAuthentication(['get']))
+    server.put(path(COLLECTIONS.requestAuthentications), requestAuthentication(''))
+    server.put(path(COLLECTIONS.pods), pod('b'))
+    await changed(() => source.current().pods.length === 2)
+    assert.deepEqual(source.current().endUserAuthentications[0]?.methods, ['GET'])
+    assert.equal(source.current().requestAuthentications[0]?.rules[0]?.issuer, 'https://issuer.example')
   })
 
   it('is left out otherwise', async () => {
@@ -212,7 +248,7 @@ describe('the end of the following', () => {
     const server = await cluster()
     server.intercept = () => true
     const { source, clock } = await sourceOf(server)
-    await eventually(() => server.requests.length === 5, 'the lists')
+    await eventually(() => server.requests.length === 7, 'the lists')
     await source.close()
     assert.equal(clock.pending, 0)
     assert.equal(source.current(), EMPTY_INVENTORY)

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../clock/index.ts'
 import { CountersignError } from '../../errors/index.ts'
 import { collectionPath, type KubeClient, keyOf, Reflector } from '../../kube/index.ts'
 import type { Logger } from '../../log/index.ts'
-import { assembleInventory, EMPTY_INVENTORY } from '../assemble.ts'
+import { assembleInventory, EMPTY_INVENTORY, sizesOf } from '../assemble.ts'
 import { indexPods } from '../pod-index.ts'
 import { endpointsFromSlices } from '../slice-endpoints.ts'
 import type { Inventory, InventorySource } from '../types.ts'
@@ -48,7 +48,9 @@ export class KubernetesSource implements InventorySource {
       pods: follow('pods'),
       services: follow('services'),
       endpointSlices: follow('endpointSlices'),
-      peerAuthentications: follow('peerAuthentications')
+      peerAuthentications: follow('peerAuthentications'),
+      requestAuthentications: follow('requestAuthentications'),
+      endUserAuthentications: follow('endUserAuthentications')
     }
     this.synced = this.#begin()
   }
@@ -96,16 +98,7 @@ export class KubernetesSource implements InventorySource {
     const next = this.#assemble()
     if (next === this.#inventory) return
     this.#inventory = next
-    const { namespaces, pods, services, peerAuthentications } = next
-    this.#log.debug(
-      {
-        namespaces: namespaces.length,
-        pods: pods.length,
-        services: services.length,
-        peerAuthentications: peerAuthentications.length
-      },
-      'the cluster has changed'
-    )
+    this.#log.debug(sizesOf(next), 'the cluster has changed')
     for (const listener of [...this.#listeners])
       try {
         listener()
@@ -123,7 +116,9 @@ export class KubernetesSource implements InventorySource {
       pods,
       services,
       endpoints: endpointsFromSlices(services, values('endpointSlices'), indexPods(pods)),
-      peerAuthentications: values('peerAuthentications')
+      peerAuthentications: values('peerAuthentications'),
+      requestAuthentications: values('requestAuthentications'),
+      endUserAuthentications: values('endUserAuthentications')
     })
   }
 

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import type { EndUserAuthentication } from './end-user-authentication.ts'
+import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
+import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
+import { matchesEveryPath, pathPatternProblem } from './path-pattern.ts'
+import { identityOf, metadata, selector } from './policy-identity.ts'
+import { isRecord, list, oneOf, show, strictObject, text, textWithout } from './schema.ts'
+import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-fields.ts'
+
+/** Each is part of an expression that proxies ask about every request. */
+const MOST_PATHS = 64
+const MOST_METHODS = 16
+
+const { spaceDelimitedClaims: _, ...fields } = tokenFields
+
+const PATH = 'a path pattern such as /x, /x/*, *.html or /x/{id}'
+const METHOD = 'a method in upper case, such as GET'
+
+const method = text(/^[A-Z][A-Z0-9_-]{0,31}$/, METHOD)
+
+const excludedPath = textWithout(pattern => {
+  if (matchesEveryPath(pattern)) return `expected some paths only, got ${show(pattern)}: the policy would do nothing`
+  return pathPatternProblem(pattern)
+}, PATH)
+
+const spec = strictObject(
+  {
+    selector: selector.optional(),
+    ...fields,
+    includePaths: list(textWithout(pathPatternProblem, PATH), 'path', MOST_PATHS, 1).optional(),
+    excludePaths: list(excludedPath, 'path', MOST_PATHS, 1).optional(),
+    methods: list(method, 'method', MOST_METHODS, 1).optional()
+  },
+  { jwtRules: 'not here: the fields of the one issuer stand right below spec; for another issuer write another policy' }
+)
+  .superRefine(checkTokenFields, ALWAYS)
+  .superRefine((value: unknown, context) => {
+    const name = isRecord(value) ? lostTokenHeader([value]) : undefined
+    if (name === undefined) return
+    const message = `expected other headers than those for claims, got ${show(name)}: what clients send in it would be removed`
+    context.addIssue({ code: 'custom', path: ['fromHeaders'], message })
+  }, ALWAYS)
+
+const endUserAuthentication = strictObject({
+  apiVersion: oneOf(['countersign.dev/v1']),
+  kind: oneOf(['EndUserAuthentication']),
+  metadata,
+  spec,
+  status: z.unknown().optional()
+})
+
+/**
+ * Checks an EndUserAuthentication as it was written, in YAML or JSON. An absent namespace is `default`, as for kubectl.
+ *
+ * Source: docs/end-users.md
+ */
+export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUserAuthentication> {
+  const result = endUserAuthentication.safeParse(object)
+  if (!result.success) return refused(result.error)
+  const { apiVersion, metadata, spec } = result.data
+  const { selector, includePaths = [], excludePaths = [], methods = [], ...written } = spec
+  const source = makeTokenSource(written)
+  const policy: EndUserAuthentication = {
+    ...identityOf(apiVersion, metadata, selector),
+    source,
+    includePaths: Object.freeze([...includePaths]),
+    excludePaths: Object.freeze([...excludePaths]),
+    methods: Object.freeze([...methods])
+  }
+  return accepted(policy, tokenWarnings(['spec'], source))
+}
+
+/**
+ * As `checkEndUserAuthentication`, for who needs no list of issues.
+ *
+ * @throws CountersignError ERR_POLICY_INVALID naming every field that is wrong; `facts.issues` holds them one by one
+ */
+export function parseEndUserAuthentication(object: unknown): EndUserAuthentication {
+  return policyOf('EndUserAuthentication', checkEndUserAuthentication(object))
+}

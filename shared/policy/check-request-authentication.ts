@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { accepted, type PolicyIssue, type PolicyResult, policyOf, refused } from './issue.ts'
+import { jwksUriProblem } from './key-place.ts'
+import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
+import { identityOf, metadata, selector } from './policy-identity.ts'
+import type { RequestAuthentication } from './request-authentication.ts'
+import { isRecord, list, oneOf, show, strictObject, textWithout } from './schema.ts'
+import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-fields.ts'
+
+/** Each is part of every proxy that is selected, and may be a place that keys are fetched from. Istio has 4096. */
+const MOST_RULES = 64
+
+const NO_GATEWAYS =
+  'not supported: it names gateways and waypoints, which Countersign does not have; select workloads by selector'
+
+const rule = strictObject({
+  ...tokenFields,
+  // The other spelling of jwksUri that Istio takes.
+  jwks_uri: textWithout(jwksUriProblem, 'an http or https URL').optional()
+})
+  .superRefine(checkTokenFields, ALWAYS)
+  .superRefine((value: unknown, context) => {
+    if (isRecord(value) && value['jwksUri'] !== undefined && value['jwks_uri'] !== undefined)
+      context.addIssue({ code: 'custom', path: ['jwks_uri'], message: 'not allowed together with jwksUri' })
+  }, ALWAYS)
+
+const spec = strictObject(
+  { selector: selector.optional(), jwtRules: list(rule, 'rule', MOST_RULES).optional() },
+  { targetRef: NO_GATEWAYS, targetRefs: NO_GATEWAYS }
+).superRefine((value: unknown, context) => {
+  const rules = isRecord(value) ? value['jwtRules'] : undefined
+  const name = Array.isArray(rules) ? lostTokenHeader(rules) : undefined
+  if (name === undefined) return
+  const message = `expected other headers for claims than for tokens, got ${show(name)}: what clients send in it would be removed`
+  context.addIssue({ code: 'custom', path: ['jwtRules'], message })
+}, ALWAYS)
+
+const requestAuthentication = strictObject({
+  apiVersion: oneOf(['security.istio.io/v1', 'security.istio.io/v1beta1']),
+  kind: oneOf(['RequestAuthentication']),
+  metadata,
+  spec: spec.optional(),
+  status: z.unknown().optional()
+})
+
+/**
+ * Checks a RequestAuthentication as it was written, in YAML or JSON. An absent namespace is `default`, as for kubectl.
+ * Stricter than Istio: no unknown field, no gateways, and nothing in a rule that could never work.
+ *
+ * Source: istio.io/docs/reference/config/security/request_authentication and jwt
+ */
+export function checkRequestAuthentication(object: unknown): PolicyResult<RequestAuthentication> {
+  const result = requestAuthentication.safeParse(object)
+  if (!result.success) return refused(result.error)
+  const { apiVersion, metadata, spec } = result.data
+  const rules = (spec?.jwtRules ?? []).map(({ jwks_uri, jwksUri = jwks_uri, ...fields }) =>
+    makeTokenSource({ ...fields, jwksUri })
+  )
+  const policy: RequestAuthentication = {
+    ...identityOf(apiVersion, metadata, spec?.selector),
+    rules: Object.freeze(rules)
+  }
+  const warnings = rules.flatMap((source, index) => tokenWarnings(['spec', 'jwtRules', index], source))
+  return accepted(policy, rules.length === 0 ? [NO_RULES] : [...warnings, DEMANDS_NOTHING])
+}
+
+const NO_RULES: PolicyIssue = { path: ['spec', 'jwtRules'], message: 'absent: the policy does nothing' }
+
+const DEMANDS_NOTHING: PolicyIssue = {
+  path: ['kind'],
+  message: 'requests without a token pass: only wrong tokens are refused; an EndUserAuthentication demands one'
+}
+
+/**
+ * As `checkRequestAuthentication`, for who needs no list of issues.
+ *
+ * @throws CountersignError ERR_POLICY_INVALID naming every field that is wrong; `facts.issues` holds them one by one
+ */
+export function parseRequestAuthentication(object: unknown): RequestAuthentication {
+  return policyOf('RequestAuthentication', checkRequestAuthentication(object))
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  checkEndUserAuthentication,
+  checkPeerAuthentication,
+  checkRequestAuthentication,
+  type PolicyResult
+} from '../../shared/policy/index.ts'
+import { find, type Manifest, render } from './helm.ts'
+import { schemaProblems } from './schema.ts'
+
+// The API server judges by the definition first, and alone where no webhook answers: it may be milder than the webhook,
+// and never stricter.
+
+interface Policy {
+  readonly definition: string
+  readonly apiVersion: string
+  readonly check: (object: unknown) => PolicyResult<unknown>
+  readonly full: object
+  /** Objects whose fields are asked for, as paths into the spec; of a list its first entry. */
+  readonly objects: readonly (readonly string[])[]
+}
+
+const ISSUER = 'https://accounts.example.com'
+const token = {
+  issuer: ISSUER,
+  audiences: ['web'],
+  jwksUri: 'https://accounts.example.com/keys',
+  fromHeaders: [{ name: 'X-Token', prefix: 'Bearer ' }],
+  fromParams: ['token'],
+  fromCookies: ['__Host-session'],
+  forwardOriginalToken: true,
+  outputPayloadToHeader: 'X-User',
+  outputClaimToHeaders: [{ header: 'X-Mail', claim: 'contact.mail' }],
+  timeout: '1m'
+}
+const selector = { matchLabels: { 'app.kubernetes.io/name': 'web' } }
+const inToken = [['fromHeaders'], ['outputClaimToHeaders']] as const
+
+const POLICIES: readonly Policy[] = [
+  {
+    definition: 'peerauthentications.security.istio.io',
+    apiVersion: 'security.istio.io/v1',
+    check: checkPeerAuthentication,
+    full: { selector, mtls: { mode: 'STRICT' }, portLevelMtls: { '8080': { mode: 'DISABLE' } } },
+    objects: [[], ['selector'], ['mtls']]
+  },
+  {
+    definition: 'requestauthentications.security.istio.io',
+    apiVersion: 'security.istio.io/v1',
+    check: checkRequestAuthentication,
+    full: { selector, jwtRules: [{ ...token, spaceDelimitedClaims: ['roles'] }] },
+    objects: [[], ['selector'], ['jwtRules'], ...inToken.map(path => ['jwtRules', ...path])]
+  },
+  {
+    definition: 'enduserauthentications.countersign.dev',
+    apiVersion: 'countersign.dev/v1',
+    check: checkEndUserAuthentication,
+    full: {
+      selector,
+      ...token,
+      includePaths: [
+        '/',
+        '/x',
+        '/x/*',
+        '*.html',
+        '*',
+        '/a/{id}/b',
+        '/{*}/{**}',
+        '/v1/x:cancel',
+        '/caf%C3%A9',
+        '/.well-known/*'
+      ],
+      excludePaths: ['/health'],
+      methods: ['GET', 'M-SEARCH']
+    },
+    objects: [[], ['selector'], ...inToken]
+  }
+]
+
+const manifests = render()
+
+for (const { definition, apiVersion, check, full, objects } of POLICIES) {
+  const { spec } = find(manifests, 'CustomResourceDefinition', definition)
+  const schema: Manifest = spec.versions[0].schema.openAPIV3Schema.properties.spec
+  const object = (content: unknown) => ({ apiVersion, kind: spec.names.kind, metadata: { name: 'p' }, spec: content })
+  const at = (path: readonly string[]): Manifest =>
+    path.reduce<Manifest>((inner, key) => {
+      const next = inner['properties'][key]
+      return next.type === 'array' ? next.items : next
+    }, schema)
+
+  describe(`the schema of ${spec.names.kind}`, () => {
+    it('and the webhook accept everything that there is', () => {
+      const result = check(object(full))
+      assert.ok(result.ok, result.ok ? '' : JSON.stringify(result.issues))
+      assert.deepEqual(schemaProblems(schema, full), [])
+    })
+
+    for (const path of objects)
+      it(`and the webhook know the same fields of ${['spec', ...path].join('.')}`, () => {
+        const asked = path.reduceRight<unknown>(
+          (inner, key) => ({ [key]: ['selector', 'mtls'].includes(key) ? inner : [inner] }),
+          { nothing: 1 }
+        )
+        const result = check(object(asked))
+        assert.ok(!result.ok)
+        const message = result.issues.find(issue => issue.path.at(-1) === 'nothing')?.message ?? ''
+        const allowed = message.slice(message.indexOf('allowed fields: ') + 'allowed fields: '.length).split(', ')
+        assert.deepEqual(Object.keys(at(path)['properties']).sort(), allowed.sort())
+      })
+  })
+}
+
+describe('the schema of EndUserAuthentication', () => {
+  const { spec } = find(manifests, 'CustomResourceDefinition', 'enduserauthentications.countersign.dev')
+  const schema: Manifest = spec.versions[0].schema.openAPIV3Schema.properties.spec
+
+  const refused: Readonly<Record<string, object>> = {
+    'no issuer': { issuer: undefined },
+    'an empty issuer': { issuer: '' },
+    'a blank in the issuer': { issuer: 'a b' },
+    'an endless issuer': { issuer: 'x'.repeat(2_049) },
+    'keys at no URL': { jwksUri: 'keys.example' },
+    'a fragment in a URL': { jwksUri: 'https://keys.example/#a' },
+    'an empty audience': { audiences: [''] },
+    'a header that is none': { outputPayloadToHeader: 'x y' },
+    'a cookie that is none': { fromCookies: ['a=b'] },
+    'a claim with an empty part': { outputClaimToHeaders: [{ header: 'x', claim: 'a..b' }] },
+    'a timeout without a unit': { timeout: '5' },
+    'a method in lower case': { methods: ['get'] },
+    'no method in a list': { methods: [] },
+    'too many paths': { includePaths: Array(65).fill('/x') },
+    'a path that starts nowhere': { includePaths: ['x'] },
+    'a path with a query': { includePaths: ['/x?a'] },
+    'a path with a semicolon': { excludePaths: ['/x;a'] },
+    'a path with a backslash': { excludePaths: ['/x\\a'] },
+    'a * in the middle of a path': { includePaths: ['/a/*/b'] },
+    'half a template': { includePaths: ['/a{id}'] },
+    'something behind {**}': { includePaths: ['/{**}/a'] }
+  }
+  for (const [what, fields] of Object.entries(refused))
+    it(`refuses ${what}, as the webhook does`, () => {
+      const written = JSON.parse(JSON.stringify({ issuer: ISSUER, ...fields }))
+      assert.equal(schemaProblems(schema, written).length, 1)
+      const [apiVersion, kind] = ['countersign.dev/v1', 'EndUserAuthentication']
+      assert.ok(!checkEndUserAuthentication({ apiVersion, kind, metadata: { name: 'p' }, spec: written }).ok)
+    })
+
+  it('keeps what a status says', () => {
+    const condition = { type: 'Ready', status: 'True', observedGeneration: 1, reason: 'Ready', message: 'x' }
+    const { status } = spec.versions[0].schema.openAPIV3Schema.properties
+    assert.deepEqual(
+      Object.keys(condition).filter(key => !Object.hasOwn(status.properties.conditions.items.properties, key)),
+      []
+    )
+  })
+})
