@@ -4,9 +4,9 @@ import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { KubeClient } from '../../shared/kube/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
+import { TokenBucket } from '../../shared/rate/index.ts'
 import { parseKeySet, REFRESH_BURST, REFRESH_INTERVAL_MS } from './key-set.ts'
 import type { TokenKeys } from './pod-token.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 export interface ApiTokenKeysOptions {
   readonly client: Pick<KubeClient, 'getText'>

@@ -5,9 +5,9 @@ import type { JSONWebKeySet } from 'jose'
 import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
+import { TokenBucket } from '../../shared/rate/index.ts'
 import { parseKeySet, REFRESH_BURST, REFRESH_INTERVAL_MS } from './key-set.ts'
 import type { TokenKeys } from './pod-token.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 export interface TokenKeyFileOptions {
   /** A JWKS (RFC 7517, section 5), as the API server serves it at /openid/v1/jwks. */

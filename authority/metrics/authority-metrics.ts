@@ -13,12 +13,16 @@ export class AuthorityMetrics {
   readonly #agents: Gauge
   readonly #sent: Counter<'type'>
   readonly #rejected: Counter<'type'>
+  readonly #keyFetches: Counter<'outcome'>
+  readonly #keySets: Gauge<'condition'>
+  readonly #oldestKeySet: Gauge
+  readonly #leader: Gauge
 
   /** @param rootExpiry - when the root ends, in milliseconds since the epoch; read at each scrape */
   constructor(rootExpiry: () => number) {
     const registers = [this.registry]
-    const gauge = (name: string, help: string): Gauge =>
-      new Gauge({ name: `countersign_authority_${name}`, help, registers })
+    const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
+      new Gauge({ name: `countersign_authority_${name}`, help, labelNames, registers })
     const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> =>
       new Counter({ name: `countersign_authority_${name}`, help, labelNames, registers })
     this.#issued = counter('certificates_issued_total', 'Certificates signed, by kind: agent or workload.', 'kind')
@@ -37,6 +41,13 @@ export class AuthorityMetrics {
       'Responses that an agent refused, by resource type.',
       'type'
     )
+    this.#keyFetches = counter('key_fetches_total', "Fetches of token issuers' keys, by outcome.", 'outcome')
+    this.#keySets = gauge('key_sets', 'Key sets of token issuers that policies want, by condition.', 'condition')
+    this.#oldestKeySet = gauge(
+      'key_sets_confirmed_seconds',
+      'When the key set that was fetched longest ago was, in seconds since the epoch; 0 while none was.'
+    )
+    this.#leader = gauge('leader', '1 in the replica that does what only one may do, 0 in the others.')
     new Gauge({
       name: 'countersign_authority_root_expiry_seconds',
       help: 'When the root certificate ends, in seconds since the epoch.',
@@ -67,6 +78,18 @@ export class AuthorityMetrics {
     onSent: (_node, typeUrl) => this.#sent.inc({ type: shortType(typeUrl) }),
     onAccepted: () => {},
     onRejected: (_node, typeUrl) => this.#rejected.inc({ type: shortType(typeUrl) })
+  }
+
+  readonly keys = {
+    onFetch: (outcome: string): void => this.#keyFetches.inc({ outcome }),
+    onKeySets: (counts: Readonly<Record<string, number>>, oldestAt: number | undefined): void => {
+      for (const [condition, count] of Object.entries(counts)) this.#keySets.set({ condition }, count)
+      this.#oldestKeySet.set((oldestAt ?? 0) / 1_000)
+    }
+  }
+
+  onLeader(leader: boolean): void {
+    this.#leader.set(leader ? 1 : 0)
   }
 
   onFileProblems(count: number): void {

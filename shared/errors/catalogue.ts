@@ -107,6 +107,19 @@ export const CATALOGUE = {
     meaning: 'the Kubernetes API refuses a request',
     next: 'read its reason in the message; status 403 means that a role of the chart is missing or was changed'
   },
+  ERR_KEYS_UNAVAILABLE: {
+    meaning: 'the keys of an issuer of tokens cannot be fetched: it cannot be reached, or does not answer as it should',
+    next: 'nothing at first: it is tried again, and keys that are known go on serving; if it lasts, see to what the message says of the provider'
+  },
+  ERR_KEYS_INVALID: {
+    meaning:
+      'what is at the place of the keys of an issuer of tokens is not a key set, or the place itself cannot be one',
+    next: 'correct `issuer` or `jwksUri` of the policy, or what the provider serves there'
+  },
+  ERR_KEYS_BLOCKED: {
+    meaning: 'the keys of an issuer of tokens are at an address that the authority does not ask',
+    next: 'correct the URL of the policy; where the address is right, change the list of blocked addresses of the authority'
+  },
   ERR_ADDRESS_UNUSABLE: {
     meaning: 'an address or a socket cannot be listened on',
     next: 'free the address, or choose another with the option that the message names'

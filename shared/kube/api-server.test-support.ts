@@ -29,12 +29,14 @@ interface Path {
   readonly kind: string
   readonly namespace: string | undefined
   readonly name: string | undefined
+  /** It is the status of the object that is meant. */
+  readonly status: boolean
 }
 
 /**
  * An API server in memory, over real HTTP, with what Countersign uses of it (Kubernetes, "API Concepts"): lists in
- * pages, watches with bookmarks and 410, creation, replacement with a precondition, merge patches and apply. And with
- * what happens to real ones: connections that are reset or fall silent, answers that fail.
+ * pages, watches with bookmarks and 410, creation, replacement with a precondition, merge patches and apply, also of
+ * the status alone. And with what happens to real ones: connections that are reset or fall silent, answers that fail.
  */
 export class FakeApiServer {
   readonly requests: { readonly method: string; readonly path: string; readonly query: URLSearchParams }[] = []
@@ -193,8 +195,11 @@ export class FakeApiServer {
     if (method === 'GET') return json(response, 200, existing)
     const expected = (body as StoredObject).metadata?.resourceVersion
     if (method === 'PUT' && expected !== existing?.metadata.resourceVersion) return status(response, 409, 'Conflict')
-    const next = method === 'PUT' ? body : merge(existing ?? {}, body)
-    return json(response, 200, this.put(path.kind, next as object))
+    const patchesVersion = contentType.startsWith(MERGE_PATCH) && expected !== undefined
+    if (patchesVersion && expected !== existing?.metadata.resourceVersion) return status(response, 409, 'Conflict')
+    const mergeOf = contentType.startsWith(MERGE_PATCH) ? mergePatch : merge
+    const next = (method === 'PUT' ? body : mergeOf(existing ?? {}, body)) as Json
+    return json(response, 200, this.put(path.kind, path.status ? { ...existing, status: next['status'] } : next))
   }
 
   #list(path: Path, query: URLSearchParams, response: ServerResponse): unknown {
@@ -234,11 +239,12 @@ export class FakeApiServer {
 const keyOf = (kind: string, namespace: string | undefined, name: string): string =>
   `${kind} ${namespace ?? ''} ${name}`
 
-const PATH = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/[^/]+))?\/([^/]+)(?:\/([^/]+))?$/
+const MERGE_PATCH = 'application/merge-patch+json'
+const PATH = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/[^/]+))?\/([^/]+)(?:\/([^/]+)(\/status)?)?$/
 
 function parsePath(pathname: string): Path | undefined {
-  const [, root, namespace, plural, name] = PATH.exec(pathname) ?? []
-  return root === undefined ? undefined : { kind: `${root}/${plural}`, namespace, name }
+  const [, root, namespace, plural, name, status] = PATH.exec(pathname) ?? []
+  return root === undefined ? undefined : { kind: `${root}/${plural}`, namespace, name, status: status !== undefined }
 }
 
 function selects({ namespace }: Path, fieldSelector: string | null | undefined, { metadata }: StoredObject): boolean {
@@ -282,6 +288,16 @@ function merge(target: unknown, patch: unknown): unknown {
   if (!isMap(target) || !isMap(patch)) return patch
   const merged = { ...target }
   for (const [key, value] of Object.entries(patch)) merged[key] = key in merged ? merge(merged[key], value) : value
+  return merged
+}
+
+/** RFC 7396, section 2. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isMap(patch)) return patch
+  const merged: Json = isMap(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch))
+    if (value === null) delete merged[key]
+    else merged[key] = mergePatch(merged[key], value)
   return merged
 }
 

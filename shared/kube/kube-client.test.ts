@@ -5,7 +5,7 @@ import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { CountersignError } from '../errors/index.ts'
 import { FakeApiServer, status } from './api-server.test-support.ts'
-import { COLLECTIONS, collectionPath, KubeClient, objectPath, retryKubernetes, statusOf } from './index.ts'
+import { COLLECTIONS, collectionPath, KubeClient, objectPath, retryKubernetes, statusOf, statusPath } from './index.ts'
 import { clientOf, hastyClock, recordingLogger } from './kube.test-support.ts'
 
 const SECRETS = collectionPath(COLLECTIONS.secrets, 'system')
@@ -68,6 +68,30 @@ describe('the client', () => {
       server.requests.map(({ query }) => query.toString()),
       ['fieldManager=me&force=true', 'fieldManager=me']
     )
+  })
+
+  it('changes the status of an object alone, and only while the object is as it was', async () => {
+    const { server, client } = await connected()
+    const made = await client.create(SECRETS, { ...secret('1'), status: { kept: 1, list: [{ name: 'x' }] } }, 'test')
+    const { resourceVersion } = made.metadata
+    const path = statusPath(COLLECTIONS.secrets, 'a', 'system')
+    const body = { metadata: { resourceVersion }, value: '2', status: { list: [{ name: 'y' }] } }
+    const written = await client.mergePatch(path, body, 'test')
+    assert.deepEqual([written['value'], written['status']], ['1', { kept: 1, list: [{ name: 'y' }] }])
+    await assert.rejects(client.mergePatch(path, body, 'test'), error => statusOf(error) === 409)
+    assert.equal(server.requests.at(-1)?.path, '/api/v1/namespaces/system/secrets/a/status')
+  })
+
+  it('gives up a request whose signal is aborted', async () => {
+    const { server, client } = await connected()
+    server.intercept = () => true
+    const end = new AbortController()
+    const asked = assert.rejects(client.replace(PATH, secret('1'), 'test', end.signal), {
+      code: 'ERR_KUBERNETES_UNAVAILABLE'
+    })
+    await eventually(() => server.requests.length === 1, 'the request')
+    end.abort()
+    await asked
   })
 
   it('uses one connection for many requests', async () => {

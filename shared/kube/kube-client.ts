@@ -38,6 +38,8 @@ const DEADLINE_MS = 30_000
 // As client-go has it.
 const PAGE_SIZE = 500
 const STRATEGIC_MERGE = 'application/strategic-merge-patch+json'
+// RFC 7396.
+const MERGE = 'application/merge-patch+json'
 // JSON is YAML.
 const SERVER_SIDE_APPLY = 'application/apply-patch+yaml'
 
@@ -58,8 +60,8 @@ export class KubeClient {
     return new KubeClient(await openAccess(options.kubeconfig), options)
   }
 
-  get(path: string): Promise<KubeObject> {
-    return this.#object({ method: 'GET', path })
+  get(path: string, signal?: AbortSignal): Promise<KubeObject> {
+    return this.#object({ method: 'GET', path }, signal)
   }
 
   /** What is no object of the API: `/openid/v1/jwks`. */
@@ -69,18 +71,26 @@ export class KubeClient {
   }
 
   /** Status 409 when there is one of that name. */
-  create(collection: string, object: object, fieldManager: string): Promise<KubeObject> {
-    return this.#object({ method: 'POST', path: collection, query: { fieldManager }, body: object })
+  create(collection: string, object: object, fieldManager: string, signal?: AbortSignal): Promise<KubeObject> {
+    return this.#object({ method: 'POST', path: collection, query: { fieldManager }, body: object }, signal)
   }
 
   /** Status 409 when it is not as it was at the `resourceVersion` in `object`. */
-  replace(path: string, object: object, fieldManager: string): Promise<KubeObject> {
-    return this.#object({ method: 'PUT', path, query: { fieldManager }, body: object })
+  replace(path: string, object: object, fieldManager: string, signal?: AbortSignal): Promise<KubeObject> {
+    return this.#object({ method: 'PUT', path, query: { fieldManager }, body: object }, signal)
   }
 
   /** Kubernetes, "Strategic merge patch": lists are merged by the names of their entries. */
   patch(path: string, body: object, fieldManager: string): Promise<KubeObject> {
     return this.#object({ method: 'PATCH', path, query: { fieldManager }, body, contentType: STRATEGIC_MERGE })
+  }
+
+  /**
+   * RFC 7396: lists are replaced as a whole. Status 409 when `body` has a `metadata.resourceVersion` and the object is
+   * not as it was then.
+   */
+  mergePatch(path: string, body: object, fieldManager: string, signal?: AbortSignal): Promise<KubeObject> {
+    return this.#object({ method: 'PATCH', path, query: { fieldManager }, body, contentType: MERGE }, signal)
   }
 
   /** Kubernetes, "Server-Side Apply", with force: the fields that are given become this manager's. */
@@ -136,8 +146,9 @@ export class KubeClient {
     this.#caller.pool.close()
   }
 
-  async #object(call: Call): Promise<KubeObject> {
-    const object = parsed(await readCall(this.#caller, call, DEADLINE_MS))
+  async #object(call: Call, signal?: AbortSignal): Promise<KubeObject> {
+    const abortable = signal === undefined ? call : { ...call, signal }
+    const object = parsed(await readCall(this.#caller, abortable, DEADLINE_MS))
     if (!isObject(object)) throw unanswered(call, 'expected an object')
     return object
   }

@@ -5,6 +5,8 @@ export interface KubeObject {
     readonly namespace?: string
     readonly uid?: string
     readonly resourceVersion?: string
+    /** Counts the changes of what is wanted of the object; those of its status do not count. */
+    readonly generation?: number
   }
   readonly [field: string]: unknown
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/clock/index.ts'
+import type { Clock } from '../clock/index.ts'
 
 /** Allows `capacity` at once, and one more after each `intervalMs`. */
 export class TokenBucket {

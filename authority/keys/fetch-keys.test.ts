@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, it } from 'node:test'
+import { FakeClock } from '../../test/fakes/clock.ts'
+import type { FetchDocument } from './fetch-document.ts'
+import { fetchKeys } from './fetch-keys.ts'
+import type { KeyPlace } from './key-source.ts'
+
+const KEY = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+const JWKS = JSON.stringify({ keys: [KEY] })
+const ISSUER = 'https://idp.example/realms/shop'
+const DISCOVERY = `${ISSUER}/.well-known/openid-configuration`
+
+/** A world of documents; what is no text leads elsewhere. */
+function world(documents: Readonly<Record<string, unknown>>) {
+  const asked: string[] = []
+  const fetch: FetchDocument = async url => {
+    asked.push(url.href)
+    const found = documents[url.href]
+    if (found === undefined) throw new Error(`nothing at ${url.href}`)
+    const target = found instanceof URL ? found : url
+    const text = found instanceof URL ? documents[found.href] : found
+    return {
+      url: target,
+      text: typeof text === 'string' ? text : JSON.stringify(text),
+      cache: { cacheControl: 'max-age=600' }
+    }
+  }
+  const clock = new FakeClock()
+  const signal = new AbortController().signal
+  const get = (place: KeyPlace) => fetchKeys(place, { fetch, clock, timeoutMs: 5_000, signal })
+  return { asked, clock, get }
+}
+
+const issuer = (text: string): KeyPlace => ({ kind: 'issuer', text })
+const uri = (text: string): KeyPlace => ({ kind: 'uri', text })
+
+describe('fetching keys', () => {
+  it('asks for the key set itself where the policy says where it is', async () => {
+    const { asked, get, clock } = world({ 'https://idp.example/keys?tenant=1': JWKS })
+    const { count, freshMs, url } = await get(uri('https://idp.example/keys?tenant=1#part'))
+    assert.deepEqual([count, freshMs, url], [1, 600_000, 'https://idp.example/keys'])
+    assert.deepEqual(asked, ['https://idp.example/keys?tenant=1'])
+    assert.equal(clock.pending, 0)
+  })
+
+  for (const slash of ['', '/'])
+    it(`finds it by discovery for an issuer that ends ${slash === '' ? 'without' : 'with'} a slash`, async () => {
+      const { asked, get } = world({
+        [DISCOVERY]: { issuer: ISSUER + slash, jwks_uri: 'https://keys.example/jwks' },
+        'https://keys.example/jwks': JWKS
+      })
+      assert.equal((await get(issuer(ISSUER + slash))).count, 1)
+      assert.deepEqual(asked, [DISCOVERY, 'https://keys.example/jwks'])
+    })
+
+  it('follows an issuer in the clear to another in the clear, because the policy says so', async () => {
+    const { get } = world({
+      'http://idp.local/.well-known/openid-configuration': {
+        issuer: 'http://idp.local',
+        jwks_uri: 'http://idp.local/k'
+      },
+      'http://idp.local/k': JWKS
+    })
+    assert.equal((await get(issuer('http://idp.local'))).count, 1)
+  })
+
+  const WRONG: Readonly<Record<string, readonly [unknown, RegExp]>> = {
+    'another issuer': [
+      { issuer: 'https://evil.example', jwks_uri: 'https://evil.example/k' },
+      /issuer: expected exactly/
+    ],
+    'an issuer that differs by a slash': [{ issuer: `${ISSUER}/`, jwks_uri: 'https://k.example/k' }, /exactly/],
+    'an issuer that differs by a letter’s case': [
+      { issuer: ISSUER.toUpperCase(), jwks_uri: 'https://k.example/k' },
+      /exactly/
+    ],
+    'no issuer': [{ jwks_uri: 'https://k.example/k' }, /exactly/],
+    'no jwks_uri': [{ issuer: ISSUER }, /jwks_uri: expected an https or http URL/],
+    'a jwks_uri that is no text': [{ issuer: ISSUER, jwks_uri: ['https://k.example/k'] }, /jwks_uri: expected/],
+    'a jwks_uri in the clear': [{ issuer: ISSUER, jwks_uri: 'http://k.example/k' }, /expected https, got http/],
+    'a jwks_uri in a file': [{ issuer: ISSUER, jwks_uri: 'file:///etc/passwd' }, /expected an https or http URL/],
+    'a jwks_uri with a password': [{ issuer: ISSUER, jwks_uri: 'https://a:hidden@k.example/k' }, /without a user name/],
+    'no JSON': ['<html>hidden</html>', /expected a JSON object/],
+    'a list': [[], /expected a JSON object/]
+  }
+  for (const [title, [document, message]] of Object.entries(WRONG))
+    it(`refuses a discovery document with ${title}, and asks nobody else`, async () => {
+      const { asked, get } = world({ [DISCOVERY]: document })
+      await assert.rejects(get(issuer(ISSUER)), (error: Error & { code?: string }) => {
+        assert.match(error.message, message)
+        assert.doesNotMatch(error.message, /hidden/)
+        return error.code === 'ERR_KEYS_INVALID'
+      })
+      assert.equal(asked.length, 1)
+    })
+
+  it('refuses keys in the clear when the discovery document came by https after all', async () => {
+    const { get } = world({
+      'http://idp.local/.well-known/openid-configuration': new URL('https://idp.local/config'),
+      'https://idp.local/config': { issuer: 'http://idp.local', jwks_uri: 'http://idp.local/k' }
+    })
+    await assert.rejects(get(issuer('http://idp.local')), /expected https, got http/)
+  })
+
+  for (const text of [
+    'accounts',
+    '',
+    'me@example.com',
+    'https://',
+    'https://idp.example?a=b',
+    'https://idp.example#a',
+    'ftp://idp.example',
+    'https://user@idp.example'
+  ])
+    it(`asks nobody for the keys of issuer ${JSON.stringify(text)}`, async () => {
+      const { asked, get } = world({})
+      await assert.rejects(get(issuer(text)), { code: 'ERR_KEYS_INVALID', message: /^issuer: expected/ })
+      assert.deepEqual(asked, [])
+    })
+
+  for (const text of ['keys', '', 'file:///keys', 'data:application/json,{}', 'https://user:hidden@idp.example/k'])
+    it(`asks nobody for the keys at ${JSON.stringify(text)}`, async () => {
+      const { asked, get } = world({})
+      await assert.rejects(get(uri(text)), { code: 'ERR_KEYS_INVALID', message: /^jwksUri: expected (?!.*hidden)/ })
+      assert.deepEqual(asked, [])
+    })
+
+  it('has one time limit for all that it asks', async () => {
+    const clock = new FakeClock()
+    const fetch: FetchDocument = (url, signal) =>
+      url.href === DISCOVERY
+        ? new Promise(resolve => {
+            const text = JSON.stringify({ issuer: ISSUER, jwks_uri: 'https://k.example/k' })
+            clock.after(3_000, () => resolve({ url, text, cache: {} }))
+          })
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    const end = new AbortController()
+    const fetching = fetchKeys(issuer(ISSUER), { fetch, clock, timeoutMs: 5_000, signal: end.signal })
+    const refused = assert.rejects(fetching, {
+      code: 'ERR_KEYS_UNAVAILABLE',
+      message: 'no whole answer within 5000 ms'
+    })
+    await clock.advance(4_999)
+    await clock.advance(1)
+    await refused
+    assert.equal(clock.pending, 0)
+  })
+})

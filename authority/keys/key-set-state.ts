@@ -1,0 +1,19 @@
+/** What is known of one key set. */
+export interface KeySetState {
+  readonly name: string
+  /** Canonical JSON of the usable public keys: equal sets are equal strings. Undefined: there are none, no token is valid. */
+  readonly jwks: string | undefined
+  readonly condition: KeySetCondition
+}
+
+export interface KeySetCondition {
+  /**
+   * `ready`: keys are there. `waiting`: they are being fetched for the first time. `failing`: they could not be
+   * fetched; those of the last time go on serving where there are some.
+   */
+  readonly status: KeySetStatus
+  /** For people: since when, and why. No secrets. */
+  readonly message: string
+}
+
+export type KeySetStatus = 'ready' | 'waiting' | 'failing'
