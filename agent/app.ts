@@ -11,6 +11,7 @@ import { AgentMetrics } from './metrics/index.ts'
 import type { AgentOptions } from './options.ts'
 import { PodSnapshots } from './serving/index.ts'
 import { StateFolder } from './state/index.ts'
+import { addAccessLogService, UnknownKeyReports } from './unknown-keys/index.ts'
 import { VolumeSet, VolumeSockets } from './volume/index.ts'
 import { WorkloadIdentities } from './workload/index.ts'
 
@@ -71,6 +72,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     clock,
     log
   })
+  const unknownKeys = new UnknownKeyReports({ report: podUid => link.unknownKeys.report(podUid), clock, log })
+  addAccessLogService(server, podUid => unknownKeys.seen(podUid))
   const sockets = new VolumeSockets({
     volumes,
     handler: server,
@@ -97,6 +100,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     async close() {
       await sockets.close()
       server.close()
+      unknownKeys.close()
       capture?.close()
       snapshots.close()
       identities.close()

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../shared/clock/index.ts'
 import { formatAddress, type Running } from '../shared/config/index.ts'
 import { writeFileAtomically } from '../shared/files/index.ts'
@@ -14,14 +18,27 @@ import { AUTHORITY_SERVER_OPTIONS, InjectedServer, listenTls, serviceDefinition 
 import { type Issuer, type TrustBundle, toPem } from '../shared/x509/index.ts'
 import { ApiTokenKeys, identifyPeer, podTokenVerifier, TokenKeyFile, type TokenKeys } from './authentication/index.ts'
 import { BundlePublisher } from './bundle/index.ts'
-import { addDistributionService } from './distribution/index.ts'
+import { addDistributionService, addEndUserKeysService } from './distribution/index.ts'
 import { certificateAuthorityService, DEFAULT_LIFETIMES } from './issuance/index.ts'
+import {
+  BlockedAddresses,
+  ConfigMapKeyStore,
+  FileKeyStore,
+  KeyRing,
+  KeySetKeeper,
+  type KeyStore,
+  keySetName,
+  rememberedKeySets
+} from './keys/index.ts'
+import { LeaderElector } from './leadership/index.ts'
 import { LiveMesh } from './mesh/index.ts'
 import { AuthorityMetrics } from './metrics/index.ts'
+import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { FileRootStore, openRoot, SecretRootStore } from './root/index.ts'
 import { ServingCertificate } from './serving/index.ts'
 import { type Surroundings, surroundings } from './settings.ts'
+import { policyStatuses, StatusWriter } from './status/index.ts'
 
 /** What the authority stands on: the same from a folder as from the Kubernetes API. */
 interface Foundations {
@@ -29,6 +46,10 @@ interface Foundations {
   readonly source: InventorySource
   readonly tokenKeys: TokenKeys
   readonly tokenIssuers: { readonly issuers: readonly string[] }
+  /** Absent with a folder. */
+  readonly client?: KubeClient
+  /** Where keys of end users' tokens are kept, and what was. */
+  readonly keySets: { readonly store: KeyStore; readonly remembered: ReadonlyMap<string, string> }
 }
 
 interface Start {
@@ -41,6 +62,9 @@ interface Start {
 }
 
 const clock = systemClock
+
+/** A provider that has not answered by then is down. */
+const FIRST_KEYS_MS = 6_000
 
 /** The authority, from its root to the first agent answered. What was opened before a failure is closed again. */
 export async function startAuthority(options: AuthorityOptions, log: Logger): Promise<Running> {
@@ -64,7 +88,7 @@ async function start(
   log: Logger,
   opened: Start['opened']
 ): Promise<void> {
-  const { trustDomain, systemNamespace: namespace, clusterDomain } = options
+  const { trustDomain, systemNamespace: namespace, clusterDomain, minimumTlsWithoutProxy } = options
   const readiness = new Readiness(log)
   const listening = readiness.owe('listening for agents')
 
@@ -80,9 +104,19 @@ async function start(
   const issuer = foundations.root
   root = issuer
   const bundle: TrustBundle = { trustDomain, roots: [issuer.certificate] }
-  const settings = { trustDomain, bundles: [bundle], clusterDomain, rootNamespace: namespace }
-  const mesh = new LiveMesh({ source: foundations.source, settings, observer: metrics.mesh, log })
+  const settings: MeshSettings = {
+    trustDomain,
+    bundles: [bundle],
+    clusterDomain,
+    minimumTlsWithoutProxy,
+    rootNamespace: namespace,
+    keySetName
+  }
+  const keys = await followKeys(foundations, begin)
+  const mesh = new LiveMesh({ source: foundations.source, settings, keys, observer: metrics.mesh, log })
   opened.push(() => mesh.close())
+  if (foundations.client !== undefined)
+    tellStatuses(foundations.client, { source: foundations.source, mesh, keys }, begin)
 
   // What agents ask for: certificates, and the mesh.
   const server = new InjectedServer(AUTHORITY_SERVER_OPTIONS)
@@ -104,6 +138,12 @@ async function start(
     snapshotFor: node => mesh.forNode(node),
     observer: metrics.distribution,
     clock,
+    log
+  })
+
+  addEndUserKeysService(server, {
+    keySetsOf: (node, podUid) => mesh.keySetsOf(node, podUid),
+    unknownKey: name => keys.unknownKey(name),
     log
   })
 
@@ -135,6 +175,65 @@ async function start(
   )
 }
 
+/** The keys that policies name, followed; each was asked for once, or is being asked for longer than anybody waits. */
+async function followKeys(
+  { source, keySets: { store, remembered } }: Foundations,
+  { options, metrics, log, opened }: Start
+): Promise<KeyRing> {
+  const { keyRoots } = options
+  const ring = new KeyRing({
+    clock,
+    random: Math.random,
+    log,
+    blockedAddresses: new BlockedAddresses(options.blockedKeyAddresses),
+    ...(keyRoots === undefined ? {} : { ca: () => readFileSync(keyRoots, 'utf8') }),
+    remembered,
+    observer: metrics.keys
+  })
+  opened.push(() => ring.close())
+  const keeper = new KeySetKeeper({ ring, store, clock, random: Math.random, log })
+  opened.push(() => keeper.close())
+  const follow = (): void => ring.follow(tokenSources(source.current()))
+  opened.push(source.subscribe(follow))
+  follow()
+  // Agents would take "no keys yet" for "no keys", and refuse tokens that they took before the authority was restarted.
+  await ring.settled(FIRST_KEYS_MS)
+  return ring
+}
+
+/** One replica tells the authors of policies what was made of them. */
+function tellStatuses(
+  client: KubeClient,
+  { source, mesh, keys }: { readonly source: InventorySource; readonly mesh: LiveMesh; readonly keys: KeyRing },
+  { options, metrics, log, opened }: Start
+): void {
+  const { systemNamespace: namespace } = options
+  const tools = { client, clock, random: Math.random, log }
+  const elector = new LeaderElector({
+    ...tools,
+    namespace,
+    leaseName: 'countersign-authority',
+    // A container that is started again has the name of its pod again, and must not take its former self for itself.
+    identity: `${hostname()}_${randomUUID()}`,
+    monotonic: () => performance.now()
+  })
+  opened.push(() => elector.close())
+  metrics.onLeader(false)
+  elector.subscribe(leader => metrics.onLeader(leader))
+
+  const writer = new StatusWriter({ ...tools, leadership: elector })
+  opened.push(() => writer.close())
+  const statuses = () =>
+    policyStatuses({
+      inventory: source.current(),
+      rootNamespace: namespace,
+      problems: mesh.problems,
+      keysOf: tokens => keys.current().get(keySetName(tokens))
+    })
+  for (const changing of [source, keys]) opened.push(changing.subscribe(() => writer.want(statuses)))
+  writer.want(statuses)
+}
+
 async function onFolder(
   place: Surroundings & { readonly kind: 'folder' },
   { options, metrics, log, opened }: Start
@@ -150,7 +249,9 @@ async function onFolder(
 
   const tokenKeys = await TokenKeyFile.open({ path: place.tokenKeys, clock, log })
   opened.push(() => tokenKeys.close())
-  return { root, source, tokenKeys, tokenIssuers: { issuers: [place.tokenIssuer] } }
+  const store = new FileKeyStore(join(place.state, 'key-sets.json'))
+  const keySets = { store, remembered: await rememberedKeySets(store, log) }
+  return { root, source, tokenKeys, tokenIssuers: { issuers: [place.tokenIssuer] }, keySets }
 }
 
 async function onKubernetes(
@@ -186,5 +287,9 @@ async function onKubernetes(
   // Agents are told nothing before all of the mesh was seen: a part of it would look as if the rest were gone.
   await source.synced
   meshDebt?.pay()
-  return { root, source, tokenKeys, tokenIssuers: tokenKeys }
+
+  const keyStore = new ConfigMapKeyStore(client, namespace)
+  const readKeySets = (): Promise<ReadonlyMap<string, string>> => rememberedKeySets(keyStore, log)
+  const keySets = { store: keyStore, remembered: await retryKubernetes('reading the key sets', readKeySets, patience) }
+  return { root, source, tokenKeys, tokenIssuers: tokenKeys, keySets, client }
 }

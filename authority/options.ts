@@ -2,13 +2,30 @@ import {
   defineOptions,
   duration,
   existing,
+  list,
   listenAddress,
   type OptionsOf,
+  oneOf,
+  type Parser,
   path,
   text,
   trustDomain
 } from '../shared/config/index.ts'
 import { DNS_NAME, DNS_SUBDOMAIN } from '../shared/names/index.ts'
+import { BlockedAddresses, DEFAULT_BLOCKED_ADDRESSES } from './keys/index.ts'
+
+const network: Parser<string> = {
+  placeholder: 'network',
+  allowed: 'an IP address or a network such as 10.0.0.0/8 or fd00::/8',
+  parse(text) {
+    try {
+      new BlockedAddresses([text])
+      return text
+    } catch {
+      return undefined
+    }
+  }
+}
 
 const name = text('name', 'a Kubernetes name: lower-case letters, digits, dots and dashes', DNS_SUBDOMAIN)
 
@@ -109,6 +126,33 @@ export const OPTIONS = defineOptions({
     description: 'DNS suffix of the cluster: the end of <service>.<namespace>.svc.<suffix>.',
     parser: text('domain', 'a DNS name in lower case', DNS_NAME),
     default: 'cluster.local'
+  },
+  minimumTlsWithoutProxy: {
+    flag: 'minimum-tls-without-proxy',
+    env: 'COUNTERSIGN_MINIMUM_TLS_WITHOUT_PROXY',
+    group: 'Configuration',
+    description:
+      'The lowest version of TLS that pods take from clients which have a certificate of the mesh and no proxy. 1.2 is for those that know nothing newer: it shows who calls to everybody on the way, and its key exchange does not resist quantum computers. Between proxies it is 1.3, always.',
+    parser: oneOf(['1.2', '1.3']),
+    default: '1.3'
+  },
+  blockedKeyAddresses: {
+    flag: 'blocked-key-addresses',
+    env: 'COUNTERSIGN_BLOCKED_KEY_ADDRESSES',
+    group: 'End users',
+    description:
+      'Addresses and networks from which keys of token issuers are never fetched, whatever their name resolves to: whoever may write a policy could have the authority call them. Empty: none.',
+    parser: list(network),
+    default: DEFAULT_BLOCKED_ADDRESSES.join(',')
+  },
+  keyRoots: {
+    flag: 'key-roots',
+    env: 'COUNTERSIGN_KEY_ROOTS',
+    group: 'End users',
+    description:
+      'File of root certificates (PEM) that token issuers are verified with, beside those of the system. Read anew for each fetch.',
+    parser: existing('file'),
+    optional: true
   },
   listen: {
     flag: 'listen-address',

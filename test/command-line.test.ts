@@ -114,6 +114,16 @@ describe('the command line', () => {
     assert.equal(run('cli', 'validate', join(folder, 'nothing')).status, 2)
   })
 
+  it('of countersign validate shows what is seldom meant, and is content', () => {
+    const file = join(folder, 'end-users.yaml')
+    const head = 'apiVersion: countersign.dev/v1\nkind: EndUserAuthentication\nmetadata:\n  name: x\n'
+    writeFileSync(file, `${head}spec:\n  issuer: https://accounts.example\n`)
+    const { status, out } = run('cli', 'validate', file)
+    assert.equal(status, 0)
+    assert.match(out, /^warning: .*end-users\.yaml:6:\d+: spec\.audiences: absent: /m)
+    assert.match(out, /0 errors, 1 warnings; read: .*1 endUserAuthentications/)
+  })
+
   it('of npm commands names the commands that there are', () => {
     const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/launch.mjs'), 'dmeo'], {
       encoding: 'utf8'

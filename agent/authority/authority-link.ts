@@ -11,6 +11,7 @@ import { IssuingClient } from './issuing-client.ts'
 import { trustBundlesOf } from './mesh-state.ts'
 import { MeshStream, type MeshStreamOptions } from './mesh-stream.ts'
 import { Trust } from './trust.ts'
+import { UnknownKeyClient } from './unknown-key-client.ts'
 
 export interface AuthorityLinkOptions {
   /** `host:port` of the authority. */
@@ -42,6 +43,8 @@ export class AuthorityLink {
   readonly trust: Trust
   /** Signs the certificates of pods. */
   readonly issuing: IssuingPort
+  /** Tells the authority of tokens that no key fits. */
+  readonly unknownKeys: UnknownKeyClient
   readonly #channel: AuthorityChannel
   readonly #listeners = new Set<() => void>()
   #learnt: Mesh | undefined
@@ -65,6 +68,7 @@ export class AuthorityLink {
     })
     this.#channel = new AuthorityChannel({ endpoint, identity: () => this.identity.current(), clock })
     this.issuing = new IssuingClient(this.#channel)
+    this.unknownKeys = new UnknownKeyClient(this.#channel)
     this.mesh = new MeshStream({
       trustDomain,
       connect: () => this.#channel.connect(),
@@ -103,6 +107,7 @@ export class AuthorityLink {
 
   close(): void {
     this.#listeners.clear()
+    this.unknownKeys.close()
     this.mesh.close()
     this.identity.close()
     this.#channel.close()

@@ -36,10 +36,10 @@ const service =
   (name = 'shop/cart') =>
     types.service.decode(bytes(ServiceSchema, { namespace: 'shop', name: 'cart', ...change }), name)
 const endpoints =
-  (change: { servicePort?: number; address?: string; port?: number } = {}) =>
+  (change: { servicePort?: number; address?: string; port?: number; list?: 'endpoints' | 'unready' } = {}) =>
   () => {
-    const { servicePort = 80, address = '10.0.0.1', port = 8080 } = change
-    const message = { ports: [{ servicePort, endpoints: [{ address, port, mutualTls: true }] }] }
+    const { servicePort = 80, address = '10.0.0.1', port = 8080, list = 'endpoints' } = change
+    const message = { ports: [{ servicePort, [list]: [{ address, port, mutualTls: true }] }] }
     return types.endpoints.decode(bytes(EndpointsSchema, message), 'shop/cart')
   }
 
@@ -107,6 +107,11 @@ describe('a resource of the mesh state', () => {
     'endpoints of port 0': [endpoints({ servicePort: 0 }), /^ports\.service_port: /],
     'an endpoint without an address': [endpoints({ address: '' }), /^ports\.endpoints\.address: .* got ""$/],
     'an endpoint with port 70000': [endpoints({ port: 70_000 }), /^ports\.endpoints\.port: /],
+    'an endpoint that is not ready and has a name for an address': [
+      endpoints({ list: 'unready', address: 'orders-0' }),
+      /^ports\.unready\.address: .* got "orders-0"$/
+    ],
+    'an endpoint that is not ready with port 0': [endpoints({ list: 'unready', port: 0 }), /^ports\.unready\.port: /],
     'what is no message': [() => types.mesh.decode(Buffer.from([0xff, 0xff]), 'mesh'), /./]
   }
   for (const [title, [decode, message]] of Object.entries(refusals))

@@ -3,6 +3,9 @@ import { parseTrustDomain, type TrustDomain } from '../../shared/identity/index.
 import {
   type Endpoints,
   EndpointsSchema,
+  type EndUserChecks,
+  type KeySet,
+  KeySetSchema,
   type Mesh,
   MeshSchema,
   MutualTlsMode,
@@ -24,6 +27,8 @@ export interface MeshState {
   readonly services: ReadonlyMap<string, Service>
   /** By `<namespace>/<name>` of the Service. */
   readonly endpoints: ReadonlyMap<string, Endpoints>
+  /** By name: public keys of issuers of end users' tokens, those that workloads of this node refer to. */
+  readonly keySets: ReadonlyMap<string, KeySet>
   /**
    * Whether this is all there is: the authority has answered for every type, now or before a restart. While false,
    * what is missing may be missing only because it was not heard of yet.
@@ -39,6 +44,7 @@ export interface MeshTypes {
   readonly workload: ResourceType<Workload>
   readonly service: ResourceType<Service>
   readonly endpoints: ResourceType<Endpoints>
+  readonly keySet: ResourceType<KeySet>
 }
 
 /**
@@ -63,6 +69,7 @@ export function meshTypes(trustDomain: TrustDomain): MeshTypes {
         checkPort('port_modes', Number(port))
         checkMode(`port_modes.${port}`, mode)
       }
+      if (workload.endUsers !== undefined) checkEndUsers(workload.endUsers)
     }),
     service: resourceType(ServiceSchema, (service, name) => {
       const own = `${service.namespace}/${service.name}`
@@ -71,14 +78,21 @@ export function meshTypes(trustDomain: TrustDomain): MeshTypes {
       for (const { number } of service.ports) checkPort('ports', number)
     }),
     endpoints: resourceType(EndpointsSchema, ({ ports }) => {
-      for (const { servicePort, endpoints } of ports) {
+      for (const { servicePort, endpoints, unready, untrusted } of ports) {
         checkPort('ports.service_port', servicePort)
-        checkAddresses(
-          'ports.endpoints.address',
-          endpoints.map(({ address }) => address)
-        )
-        for (const { port } of endpoints) checkPort('ports.endpoints.port', port)
+        for (const [field, places] of Object.entries({ endpoints, unready, untrusted })) {
+          checkAddresses(
+            `ports.${field}.address`,
+            places.map(({ address }) => address)
+          )
+          for (const { port } of places) checkPort(`ports.${field}.port`, port)
+        }
       }
+    }),
+    keySet: resourceType(KeySetSchema, ({ jwks }) => {
+      if (jwks === '') return
+      const { keys } = JSON.parse(jwks) as { readonly keys?: unknown }
+      if (!Array.isArray(keys) || keys.length === 0) throw new Error('jwks: expected a JWK Set with a key in it')
     })
   }
 }
@@ -98,6 +112,17 @@ export function trustBundlesOf(mesh: Mesh): readonly TrustBundle[] {
       throw new Error(`trust_bundles: ${trustDomain} has a root that is no authority`)
     return { trustDomain, roots }
   })
+}
+
+function checkEndUsers({ providers, rules }: EndUserChecks): void {
+  const names = new Set(providers.map(({ name }) => name))
+  if (names.size !== providers.length) throw new Error('end_users.providers: expected each name once')
+  for (const rule of rules) {
+    if (rule.providers.length === 0) throw new Error('end_users.rules.providers: expected at least one')
+    const unknown = rule.providers.find(name => !names.has(name))
+    if (unknown !== undefined)
+      throw new Error(`end_users.rules.providers: expected names of providers, got ${JSON.stringify(unknown)}`)
+  }
 }
 
 function checkAddresses(field: string, addresses: readonly string[]): void {

@@ -122,14 +122,16 @@ export class MeshStream {
   }
 
   #read(): MeshState {
-    const { mesh, workload, service, endpoints } = this.#types
+    const { mesh, workload, service, endpoints, keySet } = this.#types
     const known = this.#client.messages(mesh).get(MESH_NAME)
-    const answered = Object.values(this.#types).every(type => this.#client.synced(type))
+    // Key sets aside: an authority that knows nothing of them says nothing of them, and they come before who needs them.
+    const answered = [mesh, workload, service, endpoints].every(type => this.#client.synced(type))
     return Object.freeze({
       mesh: known,
       workloads: this.#client.messages(workload),
       services: this.#client.messages(service),
       endpoints: this.#client.messages(endpoints),
+      keySets: this.#client.messages(keySet),
       synced: known !== undefined && (answered || this.#restored)
     })
   }

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type Any, anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt'
 import {
+  ApplicationProtocolInputSchema,
   DestinationIPInputSchema,
   DestinationPortInputSchema
 } from '../../shared/proto/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js'
@@ -34,23 +35,32 @@ const DESTINATION_PORT = extension(
 )
 const DESTINATION_IP = extension('destination-ip', anyPack(DestinationIPInputSchema, create(DestinationIPInputSchema)))
 
+const APPLICATION_PROTOCOL = extension(
+  'application-protocol',
+  anyPack(ApplicationProtocolInputSchema, create(ApplicationProtocolInputSchema))
+)
+
+/** What becomes of a connection, by the name of the chain that its destination has. */
+type Lead = (chain: string) => Matcher_OnMatch
+
 /**
  * Chooses a filter chain by where a connection was going: its port, then its address. Of destinations that are the
  * same, the first holds. `wholePorts`: ports that lead into one chain, by its name, whatever the address. What is none
  * of these is left to the default chain.
  *
  * Addresses stand here and not in the chains: Envoy closes the connections of a chain that is not as it was, and
- * addresses come and go all the time.
+ * addresses come and go all the time. `lead`: how a destination's name stands for a chain; by default it is the chain's.
  *
  * Source: Envoy, "Matching API" and Listener.filter_chain_matcher; xds.type.matcher.v3.IPMatcher.
  */
 export function destinationMatcher(
   wholePorts: ReadonlyMap<number, string>,
-  destinations: Iterable<Destination>
+  destinations: Iterable<Destination>,
+  lead: Lead = leadTo
 ): Matcher {
   const map: Record<string, Matcher_OnMatch> = {}
   for (const [port, addresses] of byPort(destinations))
-    if (!wholePorts.has(port)) map[port] = onMatch({ case: 'matcher', value: addressMatcher(addresses) })
+    if (!wholePorts.has(port)) map[port] = onMatch({ case: 'matcher', value: addressMatcher(addresses, lead) })
   for (const [port, chain] of wholePorts) map[port] = leadTo(chain)
   return create(MatcherSchema, {
     matcherType: {
@@ -71,7 +81,7 @@ function byPort(destinations: Iterable<Destination>): ReadonlyMap<number, Readon
   return ports
 }
 
-function addressMatcher(chains: ReadonlyMap<string, string>): Matcher {
+function addressMatcher(chains: ReadonlyMap<string, string>, lead: Lead): Matcher {
   const byChain = new Map<string, string[]>()
   for (const [address, chain] of chains) {
     const addresses = byChain.get(chain)
@@ -81,7 +91,7 @@ function addressMatcher(chains: ReadonlyMap<string, string>): Matcher {
   const matcher = create(IPMatcherSchema, {
     rangeMatchers: [...byChain].map(([chain, addresses]) => ({
       ranges: addresses.map(hostRange),
-      onMatch: leadTo(chain)
+      onMatch: lead(chain)
     }))
   })
   return create(MatcherSchema, {
@@ -97,6 +107,26 @@ function addressMatcher(chains: ReadonlyMap<string, string>): Matcher {
 
 const hostRange = (address: string) =>
   create(CidrRangeSchema, { addressPrefix: address, prefixLen: familyOf(address) === 'ipv4' ? 32 : 128 })
+
+/** The chain under one name where the HTTP inspector found one of these, and under another where it did not. */
+export const leadByProtocol = (found: readonly string[], there: string, elsewhere: string): Matcher_OnMatch =>
+  onMatch({
+    case: 'matcher',
+    value: create(MatcherSchema, {
+      matcherType: {
+        case: 'matcherTree',
+        value: {
+          input: APPLICATION_PROTOCOL,
+          treeType: {
+            case: 'exactMatchMap',
+            // The input is a list, each in quotes; the inspector finds one.
+            value: { map: Object.fromEntries(found.map(protocol => [`'${protocol}'`, leadTo(there)])) }
+          }
+        }
+      },
+      onNoMatch: leadTo(elsewhere)
+    })
+  })
 
 const leadTo = (chain: string): Matcher_OnMatch =>
   onMatch({

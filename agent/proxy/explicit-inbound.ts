@@ -4,28 +4,31 @@ import { applicationCluster, httpVersionOf } from './cluster.ts'
 import { declarationNote } from './declaration-note.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
 import { HTTP_INSPECTOR, listener, TLS_INSPECTOR } from './listener.ts'
-import { memoize, memoizeKeyed } from './memoize.ts'
+import { memoizeKeyed } from './memoize.ts'
 import { inboundClusterName, inboundListenerName } from './names.ts'
+import type { MinimumTls } from './tls.ts'
 import { workloadPorts } from './workload-ports.ts'
 
 /** One listener on the pod's own addresses for each port that it declares; others are not open. */
-export const explicitInboundListeners: (workload: Workload) => readonly Resource[] = memoize(workload =>
-  workloadPorts(workload).map(port => {
-    const { number, protocol } = port
-    return listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
-      listenerFilters: [TLS_INSPECTOR, HTTP_INSPECTOR],
-      filterChains: [
-        declarationNote([port]),
-        ...inboundChains({
-          name: String(number),
-          protocol,
-          mode: modeOf(workload, number),
-          cluster: inboundClusterName(number)
-        })
-      ]
+export const explicitInboundListeners: (workload: Workload, minimumTls: MinimumTls) => readonly Resource[] =
+  memoizeKeyed((workload, minimumTls) =>
+    workloadPorts(workload).map(port => {
+      const { number, protocol } = port
+      return listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
+        listenerFilters: [TLS_INSPECTOR, HTTP_INSPECTOR],
+        filterChains: [
+          declarationNote([port]),
+          ...inboundChains({
+            name: String(number),
+            protocol,
+            mode: modeOf(workload, number),
+            minimumTls,
+            cluster: inboundClusterName(number)
+          })
+        ]
+      })
     })
-  })
-)
+  )
 
 /** To the application, at the address where it listens beside the proxy. */
 export const explicitInboundClusters: (workload: Workload, applicationAddress: string) => readonly Resource[] =

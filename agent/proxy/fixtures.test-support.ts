@@ -5,6 +5,7 @@ import { parseTrustDomain, SpiffeId as Spiffe, type SpiffeId } from '../../share
 import {
   type Endpoints,
   EndpointsSchema,
+  KeySetSchema,
   MeshSchema,
   MutualTlsMode,
   Protocol,
@@ -60,11 +61,19 @@ export interface StateInit {
   readonly roots: readonly Issuer[]
   readonly services?: readonly Service[]
   readonly endpoints?: Readonly<Record<string, Endpoints>>
+  /** JWK Sets by name. */
+  readonly keySets?: Readonly<Record<string, string>>
   /** Trust domains beside `mesh.test`, with their roots. */
   readonly foreign?: Readonly<Record<string, Issuer>>
 }
 
-export const newState = ({ roots, services = [], endpoints = {}, foreign = {} }: StateInit): MeshState => ({
+export const newState = ({
+  roots,
+  services = [],
+  endpoints = {},
+  keySets = {},
+  foreign = {}
+}: StateInit): MeshState => ({
   mesh: create(MeshSchema, {
     trustDomain: TRUST_DOMAIN,
     clusterDomain: 'cluster.local',
@@ -74,12 +83,19 @@ export const newState = ({ roots, services = [], endpoints = {}, foreign = {} }:
     ]
   }),
   services: new Map(services.map(service => [`${service.namespace}/${service.name}`, service])),
-  endpoints: new Map(Object.entries(endpoints))
+  endpoints: new Map(Object.entries(endpoints)),
+  keySets: new Map(Object.entries(keySets).map(([name, jwks]) => [name, create(KeySetSchema, { jwks })]))
+})
+
+/** The same, where clients without a proxy may use TLS 1.2. */
+export const withTls12 = (state: MeshState): MeshState => ({
+  ...state,
+  mesh: create(MeshSchema, { ...state.mesh, tls12WithoutProxy: true })
 })
 
 export const EVERY_PROTOCOL = [Protocol.TCP, Protocol.HTTP, Protocol.HTTP2, Protocol.TLS] as const
 
-/** Services of every protocol, with endpoints with and without a proxy. */
+/** Services of every protocol and one port that declares none, with endpoints with and without a proxy. */
 export function manyServices(count: number, family: 'ipv4' | 'ipv6'): Pick<StateInit, 'services' | 'endpoints'> {
   const address = (net: string, index: number): string =>
     family === 'ipv4' ? `10.${net}.${index >> 8}.${index & 255}` : `fd00:${net}::${(index + 1).toString(16)}`
@@ -88,7 +104,11 @@ export function manyServices(count: number, family: 'ipv4' | 'ipv6'): Pick<State
       namespace: index % 2 === 0 ? 'shop' : 'billing',
       name: `service-${index}`,
       addresses: index % 7 === 6 ? [] : [address('96', index)],
-      ports: EVERY_PROTOCOL.map((protocol, port) => ({ number: 80 + port, name: `port-${port}`, protocol })),
+      ports: [...EVERY_PROTOCOL, Protocol.UNSPECIFIED].map((protocol, port) => ({
+        number: 80 + port,
+        name: `port-${port}`,
+        protocol
+      })),
       identities: index % 5 === 4 ? [] : [spiffeId('shop', `account-${index}`).toString()]
     })
   )

@@ -19,15 +19,22 @@ import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/ht
 import { type Direction, requestLog } from './access-log.ts'
 import { hostRange } from './address.ts'
 import { milliseconds, NEVER } from './duration.ts'
+import { END_USER_FILTERS } from './end-user-filters.ts'
+import { misspelledHeader } from './header-spelling.ts'
 import { localReply } from './local-reply.ts'
 import { PROBE_REPLY } from './probe-reply.ts'
+import { smallRegex } from './regex.ts'
+import { UNKNOWN_KEY_LOG } from './unknown-key-log.ts'
 
 /** Where a connection manager has its routes from. */
 export type RouteSource = HttpConnectionManager['routeSpecifier']
 
 /** What differs by direction. */
 type ManagerParts = Partial<
-  Pick<HttpConnectionManager, 'forwardClientCertDetails' | 'setCurrentClientCertDetails' | 'normalizePath'>
+  Pick<
+    HttpConnectionManager,
+    'accessLog' | 'forwardClientCertDetails' | 'setCurrentClientCertDetails' | 'normalizePath' | 'httpFilters'
+  >
 >
 
 /** What differs between one HTTP connection manager and another of its direction. */
@@ -42,27 +49,25 @@ export const inboundHttp = (peer: 'verified' | 'unknown', options: HttpOptions):
   httpFilter('inbound', options, {
     ...(peer === 'verified' ? FORWARD_PEER : DROP_PEER),
     // Policies compare paths: what they see and what the application sees must be one thing (RFC 3986, section 6).
-    normalizePath: true
+    normalizePath: true,
+    httpFilters: [...END_USER_FILTERS, ROUTER],
+    accessLog: [requestLog('inbound'), UNKNOWN_KEY_LOG]
   })
 
 /** Away from the application. What it sends as is, it may send; but it may not claim to be somebody. */
 export const outboundHttp = (options: HttpOptions): Filter => httpFilter('outbound', options, DROP_PEER)
 
 // By x-envoy-* headers a request would steer retries, timeouts and statistics of every proxy on its way: one request
-// could become thousands, or name statistics until the memory is full.
-const WITHOUT_ENVOY_HEADERS = create(TypedExtensionConfigSchema, {
+// could become thousands, or name statistics until the memory is full. And x_forwarded_client_cert, which is another
+// header here, is to many an application the one that says who calls.
+const WITHOUT_FORGERIES = create(TypedExtensionConfigSchema, {
   name: 'envoy.http.early_header_mutation.header_mutation',
   typedConfig: anyPack(
     HeaderMutationSchema,
     create(HeaderMutationSchema, {
-      mutations: [
-        {
-          action: {
-            case: 'removeOnMatch',
-            value: { keyMatcher: { matchPattern: { case: 'prefix', value: 'x-envoy-' } } }
-          }
-        }
-      ]
+      mutations: ['x-envoy-.*', ...misspelledHeader('x-forwarded-client-cert')].map(expression => ({
+        action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern: smallRegex(expression) } } }
+      }))
     })
   )
 })
@@ -92,7 +97,7 @@ function httpFilter(direction: Direction, options: HttpOptions, parts: ManagerPa
       // Both ends are the application's: nothing is added to what it sends and gets, and x-forwarded-* stays as it was.
       useRemoteAddress: false,
       internalAddressConfig: NOBODY_INTERNAL,
-      earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
+      earlyHeaderMutationExtensions: [WITHOUT_FORGERIES],
       generateRequestId: false,
       serverHeaderTransformation: ServerHeader.PASS_THROUGH,
       // Methods that nobody registered are refused: letting them in is, to Envoy, outside of its threat model.
@@ -135,7 +140,7 @@ export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration, f
       requestTimeout: milliseconds(10_000),
       useRemoteAddress: false,
       internalAddressConfig: NOBODY_INTERNAL,
-      earlyHeaderMutationExtensions: [WITHOUT_ENVOY_HEADERS],
+      earlyHeaderMutationExtensions: [WITHOUT_FORGERIES],
       generateRequestId: false,
       serverHeaderTransformation: ServerHeader.PASS_THROUGH,
       localReplyConfig: PROBE_REPLY,

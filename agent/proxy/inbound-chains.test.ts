@@ -5,6 +5,7 @@ import { resourceJson } from '../../test/envoy/index.ts'
 import { explicitInboundListeners } from './explicit-inbound.ts'
 import { newWorkload } from './fixtures.test-support.ts'
 import { redirectInboundListener } from './redirect-inbound.ts'
+import type { MinimumTls } from './tls.ts'
 
 const { HTTP, HTTP2, TCP, TLS, UNSPECIFIED } = Protocol
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
@@ -21,8 +22,15 @@ interface Chain {
 }
 
 /** The chains of a workload's listeners, by name. */
-function chainsOf(workload: Workload, kind: 'redirect' | 'explicit'): Map<string, Chain> {
-  const listeners = kind === 'redirect' ? [redirectInboundListener(workload)] : explicitInboundListeners(workload)
+function chainsOf(
+  workload: Workload,
+  kind: 'redirect' | 'explicit',
+  minimumTls: MinimumTls = '1.3'
+): Map<string, Chain> {
+  const listeners =
+    kind === 'redirect'
+      ? [redirectInboundListener(workload, minimumTls)]
+      : explicitInboundListeners(workload, minimumTls)
   const chains = listeners.flatMap(listener => resourceJson(listener)['filterChains'] as unknown as Chain[])
   return new Map(chains.map(chain => [chain.name, chain]))
 }
@@ -88,6 +96,21 @@ const CASES: readonly { title: string; protocol: Protocol; mode: MutualTlsMode; 
   }
 ]
 
+const ONLY_1_3 = {
+  tlsMinimumProtocolVersion: 'TLSv1_3',
+  tlsMaximumProtocolVersion: 'TLSv1_3',
+  ecdhCurves: ['X25519MLKEM768', 'X25519', 'P-256']
+}
+
+/** A chain, and what it says of versions of TLS apart from it. */
+function apart(chain: Chain | undefined): { parameters: Record<string, unknown> | undefined; rest: Chain | undefined } {
+  const rest = structuredClone(chain)
+  const common = rest?.transportSocket?.typedConfig['commonTlsContext'] as Record<string, object> | undefined
+  const parameters = common?.['tlsParams'] as Record<string, unknown> | undefined
+  delete common?.['tlsParams']
+  return { parameters, rest }
+}
+
 describe('the filter chains of a port', () => {
   for (const { title, protocol, mode, chains } of CASES)
     it(title, () => {
@@ -108,7 +131,7 @@ describe('the filter chains of a port', () => {
           assert.equal(tls['disableStatelessSessionResumption'], true)
           assert.equal(tls['disableStatefulSessionResumption'], true)
           const common = tls['commonTlsContext'] as Record<string, Record<string, unknown>>
-          assert.equal(common['tlsParams']?.['tlsMinimumProtocolVersion'], 'TLSv1_3')
+          assert.deepEqual(common['tlsParams'], ONLY_1_3)
           assert.equal(common['validationContextSdsSecretConfig']?.['name'], 'ALL')
         }
   })
@@ -139,6 +162,38 @@ describe('the filter chains of a port', () => {
           for (const name of kept) assert.deepEqual(after.get(`8080/${name}`), before.get(`8080/${name}`), name)
         }
       }
+  })
+
+  it('takes TLS 1.2 where clients without a proxy come, if that is allowed, and is the same otherwise', () => {
+    let changed = 0
+    for (const kind of ['redirect', 'explicit'] as const)
+      for (const protocol of EVERY_PROTOCOL)
+        for (const mode of EVERY_MODE) {
+          const workload = workloadOf(protocol, mode)
+          const [newer, older] = [chainsOf(workload, kind), chainsOf(workload, kind, '1.2')]
+          assert.deepEqual([...older.keys()], [...newer.keys()])
+          for (const [name, chain] of older) {
+            const { parameters, rest } = apart(chain)
+            assert.deepEqual(rest, apart(newer.get(name)).rest, name)
+            if (!/\/mtls(-unmarked(-http)?)?$/.test(name)) {
+              assert.deepEqual(chain, newer.get(name), name)
+              continue
+            }
+            changed++
+            const { cipherSuites, signatureAlgorithms, ...versions } = parameters ?? {}
+            assert.deepEqual(versions, { ...ONLY_1_3, tlsMinimumProtocolVersion: 'TLSv1_2' }, name)
+            for (const suite of cipherSuites as string[]) assert.match(suite, /^ECDHE-ECDSA-.*(GCM|POLY1305)/)
+            assert.ok((signatureAlgorithms as string[]).every(algorithm => /_sha(256|384|512)$/.test(algorithm)))
+          }
+        }
+    assert.ok(changed > 0)
+  })
+
+  it('is made once for each workload and version', () => {
+    const workload = workloadOf(HTTP, PERMISSIVE)
+    assert.equal(redirectInboundListener(workload, '1.2'), redirectInboundListener(workload, '1.2'))
+    assert.equal(explicitInboundListeners(workload, '1.2'), explicitInboundListeners(workload, '1.2'))
+    assert.notEqual(redirectInboundListener(workload, '1.2').version, redirectInboundListener(workload, '1.3').version)
   })
 
   it('changes no chain but the black hole when only the reason is another', () => {
@@ -188,7 +243,7 @@ describe('the filter chains of a port', () => {
 
   it('changes nothing of a listener but its chains, whatever ports and modes a workload has', () => {
     const rest = (workload: Workload): object => ({
-      ...resourceJson(redirectInboundListener(workload)),
+      ...resourceJson(redirectInboundListener(workload, '1.3')),
       filterChains: []
     })
     const first = rest(newWorkload({ mode: STRICT }))

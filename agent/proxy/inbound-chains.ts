@@ -1,6 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { MutualTlsMode, Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import type { TransportSocket } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import {
   type Filter,
   type FilterChain,
@@ -10,14 +9,15 @@ import { inboundHttp } from './http.ts'
 import { SNI_SUFFIX } from './names.ts'
 import { singleRoute } from './route.ts'
 import { tcpFilter } from './tcp.ts'
-import { HTTP_SERVER_SOCKET, TCP_SERVER_SOCKET } from './tls.ts'
+import { HTTP_SERVER_SOCKETS, type MinimumTls, type ServerSockets, TCP_SERVER_SOCKETS } from './tls.ts'
 
 type Mode = 'strict' | 'permissive' | 'disable'
 type Kind = 'http' | 'tcp' | 'tls' | 'unknown'
 
 /**
  * The filter chains that a port can have. Each has one name and one content, whatever mode and protocol: a change of
- * either adds and removes chains, and connections on chains that stay are not touched.
+ * either adds and removes chains, and connections on chains that stay are not touched. (A change of the mesh's minimum
+ * of TLS replaces the chains to which clients without a proxy come, and ends their connections after draining.)
  *
  * - mtls: TLS, ended here. On ports of HTTP that is any TLS: the application speaks none.
  * - mtls-marked: TLS from a proxy of the mesh, told by its server name; the application may speak TLS of its own.
@@ -67,7 +67,7 @@ const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> =
 
 interface ChainContent {
   readonly match: MessageInitShape<typeof FilterChainSchema>['filterChainMatch'] & object
-  readonly socket?: TransportSocket
+  readonly sockets?: ServerSockets
   readonly filter: (cluster: string) => Filter
 }
 
@@ -88,11 +88,19 @@ const HTTP_OFFERED = { applicationProtocols: ['h2', 'http/1.1'] }
 const HTTP_FOUND = { applicationProtocols: ['http/1.0', 'http/1.1', 'h2c'] }
 
 const CONTENT: Readonly<Record<Chain, ChainContent>> = {
-  mtls: { match: TLS, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
-  'mtls-marked': { match: MARKED, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
-  'mtls-marked-http': { match: { ...MARKED, ...HTTP_OFFERED }, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
-  'mtls-unmarked': { match: TLS, socket: TCP_SERVER_SOCKET, filter: tcpOverMutualTls },
-  'mtls-unmarked-http': { match: { ...TLS, ...HTTP_OFFERED }, socket: HTTP_SERVER_SOCKET, filter: http('verified') },
+  mtls: { match: TLS, sockets: HTTP_SERVER_SOCKETS.anyone, filter: http('verified') },
+  'mtls-marked': { match: MARKED, sockets: TCP_SERVER_SOCKETS.proxies, filter: tcpOverMutualTls },
+  'mtls-marked-http': {
+    match: { ...MARKED, ...HTTP_OFFERED },
+    sockets: HTTP_SERVER_SOCKETS.proxies,
+    filter: http('verified')
+  },
+  'mtls-unmarked': { match: TLS, sockets: TCP_SERVER_SOCKETS.anyone, filter: tcpOverMutualTls },
+  'mtls-unmarked-http': {
+    match: { ...TLS, ...HTTP_OFFERED },
+    sockets: HTTP_SERVER_SOCKETS.anyone,
+    filter: http('verified')
+  },
   plaintext: { match: CLEAR, filter: http('unknown') },
   'plaintext-http': { match: { ...CLEAR, ...HTTP_FOUND }, filter: http('unknown') },
   untouched: { match: CLEAR, filter: tcp },
@@ -121,6 +129,7 @@ export interface InboundPort {
   readonly name: string
   readonly protocol: Protocol
   readonly mode: MutualTlsMode
+  readonly minimumTls: MinimumTls
   readonly cluster: string
   /** Matched on where one listener serves many ports. */
   readonly destinationPort?: number
@@ -132,11 +141,11 @@ export function inboundChains(port: InboundPort): readonly FilterChain[] {
   const kind = KINDS[port.protocol] ?? 'unknown'
   const mode = MODES[port.mode] ?? 'strict'
   return CHAINS[kind][mode].map(chain => {
-    const { match, socket, filter } = CONTENT[chain]
+    const { match, sockets, filter } = CONTENT[chain]
     return create(FilterChainSchema, {
       name: `${port.name}/${chain}`,
       filterChainMatch: { ...match, ...destination },
-      ...(socket === undefined ? {} : { transportSocket: socket }),
+      ...(sockets === undefined ? {} : { transportSocket: sockets[port.minimumTls] }),
       filters: [filter(port.cluster)]
     })
   })

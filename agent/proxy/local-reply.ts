@@ -1,11 +1,21 @@
 import { create } from '@bufbuild/protobuf'
-import { type HeaderValueOption, HeaderValueOptionSchema } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
+import {
+  type AccessLogFilter,
+  AccessLogFilterSchema
+} from '../../shared/proto/gen/envoy/config/accesslog/v3/accesslog_pb.js'
+import {
+  HeaderValueOption_HeaderAppendAction as HeaderAppendAction,
+  type HeaderValueOption,
+  HeaderValueOptionSchema
+} from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import {
   type LocalReplyConfig,
   LocalReplyConfigSchema,
+  type ResponseMapper,
   ResponseMapperSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
-import type { Direction } from './access-log.ts'
+import { type Direction, expressionFilter } from './access-log.ts'
+import { INVALID_TOKEN, NO_TOKEN } from './token-challenge.ts'
 import { UNDELIVERED_HEADER } from './undelivered.ts'
 
 /** Who is answered: a peer or the application, or the kubelet. */
@@ -38,19 +48,54 @@ const HEADERS: Readonly<Record<Reader, Readonly<Record<string, string>>>> = {
 
 export const localReply = (reader: Reader): LocalReplyConfig =>
   create(LocalReplyConfigSchema, {
-    mappers: Object.entries(SENTENCES[reader]).map(([flag, sentence]) =>
-      create(ResponseMapperSchema, {
-        filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: [flag] } } },
-        headersToAdd: headersOf(HEADERS[reader][flag]),
-        bodyFormatOverride: {
-          format: {
-            case: 'textFormatSource',
-            value: { specifier: { case: 'inlineString', value: `countersign: ${sentence}\n` } }
+    mappers: [
+      ...Object.entries(SENTENCES[reader]).map(([flag, sentence]) =>
+        create(ResponseMapperSchema, {
+          filter: flagged(flag),
+          headersToAdd: headersOf(HEADERS[reader][flag]),
+          bodyFormatOverride: {
+            format: {
+              case: 'textFormatSource',
+              value: { specifier: { case: 'inlineString', value: `countersign: ${sentence}\n` } }
+            }
           }
-        }
-      })
-    )
+        })
+      ),
+      ...(reader === 'inbound' ? [BROKEN_OFF, ...CHALLENGES] : [])
+    ]
+  })
+
+const flagged = (flag: string): AccessLogFilter =>
+  create(AccessLogFilterSchema, {
+    filterSpecifier: { case: 'responseFlagFilter', value: { flags: [flag] } }
   })
 
 const headersOf = (name: string | undefined): HeaderValueOption[] =>
   name === undefined ? [] : [create(HeaderValueOptionSchema, { header: { key: name, value: 'true' } })]
+
+// The application closed the connection instead of answering, as one that ends does to requests that are just arriving.
+// Whether it heard the request, nobody knows; these may be sent again all the same (RFC 9110, sections 9.2.1, 9.2.2).
+const BROKEN_OFF: ResponseMapper = create(ResponseMapperSchema, {
+  filter: {
+    filterSpecifier: {
+      case: 'andFilter',
+      value: { filters: [flagged('UC'), expressionFilter("request.method in ['GET', 'HEAD', 'OPTIONS']")] }
+    }
+  },
+  headersToAdd: headersOf(UNDELIVERED_HEADER)
+})
+
+// Envoy's own challenge repeats the URL, and with it a token that is a parameter; and it answers 403 to a token for
+// another audience, for which there is 401 as for every other that is not good here (RFC 6750, section 3.1).
+const CHALLENGES: readonly ResponseMapper[] = [
+  ["response.code_details == 'jwt_authn_access_denied{Jwt_is_missing}'", NO_TOKEN],
+  ["response.code_details.startsWith('jwt_authn_access_denied{')", INVALID_TOKEN]
+].map(([expression = '', value = '']) =>
+  create(ResponseMapperSchema, {
+    filter: expressionFilter(expression),
+    statusCode: 401,
+    headersToAdd: [
+      { header: { key: 'www-authenticate', value }, appendAction: HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD }
+    ]
+  })
+)

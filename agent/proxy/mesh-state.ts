@@ -1,8 +1,11 @@
-import type { Endpoints, Mesh, Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { Endpoints, KeySet, Mesh, Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { memoize } from './memoize.ts'
 
 /** By `<namespace>/<name>`. */
 export type Services = ReadonlyMap<string, Service>
+
+/** By name; of those that workloads of this node refer to. */
+export type KeySets = ReadonlyMap<string, KeySet>
 
 /**
  * What the authority said at one moment. Immutable, like every map and message in it: a change makes a new state that
@@ -13,6 +16,7 @@ export interface MeshState {
   readonly services: Services
   /** By the `<namespace>/<name>` of the Service. */
   readonly endpoints: ReadonlyMap<string, Endpoints>
+  readonly keySets: KeySets
 }
 
 /** The services in an order that does not depend on when each was heard of. */

@@ -20,9 +20,18 @@ export const NAMES = {
     /** Roots of every trust domain that the mesh accepts, each for its own names only. */
     allTrust: 'ALL'
   },
-  listener: { outbound: 'outbound', inbound: 'inbound', readiness: 'readiness', metrics: 'metrics', probes: 'probes' },
+  listener: {
+    outbound: 'outbound',
+    undeclared: 'outbound-undeclared',
+    inbound: 'inbound',
+    readiness: 'readiness',
+    metrics: 'metrics',
+    probes: 'probes'
+  },
   cluster: {
     ...BOOTSTRAP_CLUSTERS,
+    /** To the listener that looks at the first bytes of what goes to ports that declare nothing. */
+    undeclared: 'outbound-undeclared',
     /** To wherever the connection was going, as it is. */
     passthrough: 'passthrough',
     /** To the application that the connection was going to, with the source address that capture lets through. */

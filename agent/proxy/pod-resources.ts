@@ -1,6 +1,7 @@
 import type { Probe } from '../../shared/probes/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
+import { endUserFilters } from './end-user-filters.ts'
 import { explicitInboundClusters, explicitInboundListeners } from './explicit-inbound.ts'
 import { explicitOutboundListener, explicitRoutes } from './explicit-outbound.ts'
 import { type Families, familiesOf, wildcardsOf } from './families.ts'
@@ -10,9 +11,16 @@ import { memoize } from './memoize.ts'
 import { inOrder, type MeshState } from './mesh-state.ts'
 import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
 import { redirectInboundClusters, redirectInboundListener } from './redirect-inbound.ts'
-import { passthroughCluster, redirectOutboundFilters, redirectOutboundListener } from './redirect-outbound.ts'
+import {
+  passthroughCluster,
+  redirectOutboundFilters,
+  redirectOutboundListener,
+  undeclaredOutboundListener
+} from './redirect-outbound.ts'
 import type { PodSvid } from './secrets.ts'
 import { directClusters } from './service-cluster.ts'
+import { minimumTlsOf } from './tls.ts'
+import { undeclaredCluster } from './undeclared-outbound.ts'
 
 /** One pod, as its node's agent knows it. */
 export interface PodState {
@@ -39,6 +47,7 @@ export interface PodResources {
  * @throws TypeError when the application's address is the pod's own: the proxy would call itself
  */
 export function podResources(state: MeshState, { workload, interception, probes }: PodState): PodResources {
+  const minimumTls = minimumTlsOf(state.mesh)
   switch (interception.kind) {
     case 'redirect': {
       const families = familiesOf(workload)
@@ -46,18 +55,20 @@ export function podResources(state: MeshState, { workload, interception, probes 
       return {
         clusters: [
           passthroughCluster,
+          undeclaredCluster,
           ...inOrder(state.services).flatMap(directClusters),
           ...redirectInboundClusters[families].values(),
           ...probing.clusters
         ],
         listeners: [
           redirectOutboundListener(state, families),
-          redirectInboundListener(workload),
+          undeclaredOutboundListener(state),
+          redirectInboundListener(workload, minimumTls),
           ...redirectHealthListeners[families],
           ...probing.listeners
         ],
         routes: [],
-        filters: redirectOutboundFilters(state.services)
+        filters: [...redirectOutboundFilters(state.services), ...endUserFilters(workload, state.keySets)]
       }
     }
     case 'explicit': {
@@ -69,12 +80,12 @@ export function podResources(state: MeshState, { workload, interception, probes 
         clusters: [...explicitInboundClusters(workload, applicationAddress), ...probing.clusters],
         listeners: [
           explicitOutboundListener(workload, applicationAddress),
-          ...explicitInboundListeners(workload),
+          ...explicitInboundListeners(workload, minimumTls),
           ...explicitHealthListeners(workload),
           ...probing.listeners
         ],
         routes: [explicitRoutes(state.mesh, state.services, workload.namespace)],
-        filters: []
+        filters: endUserFilters(workload, state.keySets)
       }
     }
   }

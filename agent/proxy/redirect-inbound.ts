@@ -8,39 +8,43 @@ import { declarationNote } from './declaration-note.ts'
 import { deliverySourcesOf, type Families, familiesOf, wildcardsOf } from './families.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
 import { HTTP_INSPECTOR, listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
-import { memoize } from './memoize.ts'
+import { memoizeKeyed } from './memoize.ts'
 import { NAMES, PORTS } from './names.ts'
 import { blackHole } from './redirect-outbound.ts'
+import type { MinimumTls } from './tls.ts'
 import { workloadPorts } from './workload-ports.ts'
 
 /**
  * The listener of all incoming connections. Ports of which nothing is known are under the mode of the workload:
  * strict is strict on every port.
  */
-export const redirectInboundListener: (workload: Workload) => Resource = memoize(workload =>
-  listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
-    listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
-    filterChains: [
-      declarationNote(workloadPorts(workload)),
-      // Recognised as HTTP, it would be passed on to the outbound listener, and be answered with what became of it.
-      blackHole(PORTS.outbound, 'black-hole-outbound'),
-      ...workloadPorts(workload).flatMap(({ number, protocol }) =>
-        inboundChains({
-          name: String(number),
-          protocol,
-          mode: modeOf(workload, number),
-          cluster: protocol === Protocol.HTTP2 ? NAMES.cluster.inboundHttp2 : NAMES.cluster.inbound,
-          destinationPort: number
+export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTls) => Resource = memoizeKeyed(
+  (workload, minimumTls) =>
+    listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
+      listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
+      filterChains: [
+        declarationNote(workloadPorts(workload)),
+        // Recognised as HTTP, it would be passed on to the outbound listener, and be answered with what became of it.
+        blackHole(PORTS.outbound, 'black-hole-outbound'),
+        ...workloadPorts(workload).flatMap(({ number, protocol }) =>
+          inboundChains({
+            name: String(number),
+            protocol,
+            mode: modeOf(workload, number),
+            minimumTls,
+            cluster: protocol === Protocol.HTTP2 ? NAMES.cluster.inboundHttp2 : NAMES.cluster.inbound,
+            destinationPort: number
+          })
+        ),
+        ...inboundChains({
+          name: 'undeclared',
+          protocol: Protocol.UNSPECIFIED,
+          mode: workload.mode,
+          minimumTls,
+          cluster: NAMES.cluster.inbound
         })
-      ),
-      ...inboundChains({
-        name: 'undeclared',
-        protocol: Protocol.UNSPECIFIED,
-        mode: workload.mode,
-        cluster: NAMES.cluster.inbound
-      })
-    ]
-  })
+      ]
+    })
 )
 
 /**

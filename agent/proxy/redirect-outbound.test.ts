@@ -105,16 +105,65 @@ describe('the listener of redirected outgoing connections', () => {
       'fd00::1/128 8081: direct/shop/orders/80',
       BLACK_HOLE
     ])
-    assert.deepEqual(chainsOf(part), ['black-hole', 'direct/shop/orders/80'])
+    assert.deepEqual(chainsOf(part), ['black-hole', 'undeclared', 'direct/shop/orders/80'])
   })
 
-  it('closes connections to endpoints with mutual TLS of a Service that nobody may serve', () => {
+  for (const list of ['endpoints', 'unready'])
+    it(`closes connections to ${list} with mutual TLS of a Service that nobody may serve`, () => {
+      const endpoints = newEndpoints([
+        { servicePort: 80, [list]: [{ address: '10.1.0.1', port: 8080, mutualTls: true }] }
+      ])
+      const part = { services: [newService({ ports: [port(80)] })], endpoints: { 'shop/orders': endpoints } }
+      assert.deepEqual(destinationsOf(part), ['10.1.0.1/32 8080: black-hole', BLACK_HOLE])
+      assert.deepEqual(chainsOf(part), ['black-hole', 'undeclared'])
+    })
+
+  it('leads addresses of endpoints that are not ready where they lead when they are', () => {
+    const service = newService({ ports: [port(80)], identities: SOMEBODY })
     const endpoints = newEndpoints([
-      { servicePort: 80, endpoints: [{ address: '10.1.0.1', port: 8080, mutualTls: true }] }
+      {
+        servicePort: 80,
+        endpoints: [{ address: '10.1.0.2', port: 8080, mutualTls: true }],
+        unready: [
+          { address: '10.1.0.1', port: 8080, mutualTls: true },
+          { address: '10.1.0.3', port: 8080, mutualTls: false }
+        ]
+      }
     ])
-    const part = { services: [newService({ ports: [port(80)] })], endpoints: { 'shop/orders': endpoints } }
-    assert.deepEqual(destinationsOf(part), ['10.1.0.1/32 8080: black-hole', BLACK_HOLE])
-    assert.deepEqual(listenerOf(part).filterChains, [{ name: 'black-hole' }])
+    assert.deepEqual(destinationsOf({ services: [service], endpoints: { 'shop/orders': endpoints } }), [
+      '10.1.0.1/32 8080: direct/shop/orders/80',
+      '10.1.0.2/32 8080: direct/shop/orders/80',
+      BLACK_HOLE
+    ])
+  })
+
+  it('is the same bytes whichever endpoints are ready', () => {
+    const place = fc.record({
+      address: fc.integer({ min: 1, max: 4 }).map(last => `10.1.0.${last}`),
+      port: fc.constantFrom(8080, 9090),
+      mutualTls: fc.constant(true)
+    })
+    const places = fc.array(fc.tuple(place, fc.boolean(), fc.boolean()))
+    const services = ['a', 'b'].map(name =>
+      newService({ name, addresses: ['10.96.0.7'], ports: [port(80), port(81)], identities: SOMEBODY })
+    )
+    fc.assert(
+      fc.property(fc.tuple(places, places), ([ofA, ofB]) => {
+        const versionWhen = (when: 0 | 1) => {
+          const endpointsOf = (list: typeof ofA) =>
+            newEndpoints(
+              [80, 81].map(servicePort => ({
+                servicePort,
+                endpoints: list.filter(([, ...ready]) => ready[when]).map(([at]) => at),
+                unready: list.filter(([, ...ready]) => !ready[when]).map(([at]) => at)
+              }))
+            )
+          const endpoints = { 'shop/a': endpointsOf(ofA), 'shop/b': endpointsOf(ofB) }
+          return redirectOutboundListener(stateOf({ services, endpoints }), 'ipv4').version
+        }
+        assert.equal(versionWhen(0), versionWhen(1))
+      })
+    )
   })
 
   it('leads every host that a request may name to the Service that was called', () => {
@@ -146,7 +195,7 @@ describe('the listener of redirected outgoing connections', () => {
     const ports = [port(80), port(5432, Protocol.TCP)]
     const part = { services: [newService({ addresses: ['10.96.0.7'], ports, identities: SOMEBODY })] }
     const filters = filtersOf(part)
-    const chains = listenerOf(part).filterChains.slice(1)
+    const chains = listenerOf(part).filterChains.slice(2)
     assert.equal(chains.length, filters.size)
     for (const { name: chain, filters: [filter, ...others] = [] } of chains) {
       const name = `${chain}/${chain.endsWith('80') ? 'http' : 'tcp'}`
@@ -209,6 +258,20 @@ describe('the listener of redirected outgoing connections', () => {
     ])
   })
 
+  it('leads nobody to who only says that it stands behind a headless Service, but for what stands behind another', () => {
+    const at = (address: string) => ({ address, port: 8080, mutualTls: true })
+    const pinned = newEndpoints([{ servicePort: 80, untrusted: [at('10.1.0.1'), at('10.1.0.2')] }])
+    const other = newEndpoints([{ servicePort: 80, endpoints: [at('10.1.0.2')] }])
+    const services = ['a', 'b'].map(name =>
+      newService({ name, addresses: [], ports: [port(80)], identities: SOMEBODY })
+    )
+    const destinations = destinationsOf({ services, endpoints: { 'shop/a': pinned, 'shop/b': other } })
+    assert.deepEqual(
+      new Set(destinations),
+      new Set(['10.1.0.1/32 8080: black-hole', '10.1.0.2/32 8080: direct/shop/b/80', BLACK_HOLE])
+    )
+  })
+
   it('does not depend on the order in which Services were heard of', () => {
     const services = ['c', 'a', 'b'].map((name, index) =>
       newService({ name, addresses: [`10.96.0.${index}`], ports: [port(80)] })
@@ -226,7 +289,7 @@ describe('the listener of redirected outgoing connections', () => {
     assert.ok(a && b)
     const alone = listenerOf({ services: [a] })
     const both = listenerOf({ services: [a, b] })
-    assert.deepEqual(both.filterChains.slice(0, 2), alone.filterChains)
+    assert.deepEqual(both.filterChains.slice(0, 3), alone.filterChains)
     const rest = { filterChains: [], filterChainMatcher: {} }
     assert.deepEqual({ ...both, ...rest }, { ...alone, ...rest })
   })

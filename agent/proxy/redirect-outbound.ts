@@ -20,17 +20,27 @@ import { directClusterName, NAMES, outboundClusterName, PORTS } from './names.ts
 import { singleRoute } from './route.ts'
 import { distinctPorts, hasServer, NO_ENDPOINTS } from './service-cluster.ts'
 import { tcpFilter } from './tcp.ts'
+import { foundChains, UNDECLARED, undeclaredChain, undeclaredListener } from './undeclared-outbound.ts'
 
 /** Whatever is no Service of the mesh: passed on to where it was going, as it is. */
 export const passthroughCluster: Resource = originalDestinationCluster(NAMES.cluster.passthrough, 'same as downstream')
 
-const IS_HTTP: ReadonlySet<Protocol> = new Set([Protocol.HTTP, Protocol.HTTP2])
+/** What a client may speak to a port: what was declared, or either of both by its first bytes. */
+type Speech = 'http' | 'tcp'
+
+const SPEECHES: Readonly<Record<Protocol, Speech | undefined>> = {
+  [Protocol.UNSPECIFIED]: undefined,
+  [Protocol.TCP]: 'tcp',
+  [Protocol.HTTP]: 'http',
+  [Protocol.HTTP2]: 'http',
+  [Protocol.TLS]: 'tcp'
+}
 
 /** Whether another endpoint may be tried: not where the client has chosen one itself. */
 type Choice = 'any endpoint' | 'this endpoint'
 
-const filterFor = (protocol: Protocol, cluster: string, choice: Choice): Filter =>
-  IS_HTTP.has(protocol)
+const filterFor = (speech: Speech, cluster: string, choice: Choice): Filter =>
+  speech === 'http'
     ? outboundHttp({
         routes: { case: 'routeConfig', value: singleRoute(cluster, { retry: choice === 'any endpoint' }) }
       })
@@ -38,21 +48,34 @@ const filterFor = (protocol: Protocol, cluster: string, choice: Choice): Filter 
 
 /** A chain, and what it does: by reference, for the listener is sent anew when an endpoint comes or goes. */
 interface Outlet {
+  readonly listener: 'outbound' | 'undeclared'
   readonly chain: FilterChain
   readonly filter: Resource
 }
 
+/** Where nothing was declared there are two, beside each other, and what a connection holds decides. */
+function outletsTo(cluster: string, protocol: Protocol, choice: Choice): readonly Outlet[] {
+  // proto3 enums are open: a value that is not known here is one that a newer authority knows.
+  const speech = SPEECHES[protocol]
+  if (speech !== undefined) return [{ listener: 'outbound', ...outletTo(cluster, cluster, speech, choice) }]
+  const { http, tcp } = foundChains(cluster)
+  return [
+    { listener: 'undeclared', ...outletTo(http, cluster, 'http', choice) },
+    { listener: 'undeclared', ...outletTo(tcp, cluster, 'tcp', choice) }
+  ]
+}
+
 /**
- * The chain has the name of its cluster, and the filter one that tells what is spoken as well: Envoy refuses another
- * kind of filter under a name that it has, and would then wait for the right one for ever.
+ * The filter has a name that tells the cluster and what is spoken: Envoy refuses another kind of filter under a name
+ * that it has, and would then wait for the right one for ever.
  */
-function outletTo(cluster: string, protocol: Protocol, choice: Choice): Outlet {
-  const name = `${cluster}/${IS_HTTP.has(protocol) ? 'http' : 'tcp'}`
-  const typedConfig = configOf(filterFor(protocol, cluster, choice))
+function outletTo(chain: string, cluster: string, speech: Speech, choice: Choice): Omit<Outlet, 'listener'> {
+  const name = `${cluster}/${speech}`
+  const typedConfig = configOf(filterFor(speech, cluster, choice))
   const reference = { configSource: FROM_AGENT, typeUrls: [typedConfig.typeUrl] }
   return {
     chain: create(FilterChainSchema, {
-      name: cluster,
+      name: chain,
       filters: [{ name, configType: { case: 'configDiscovery', value: reference } }]
     }),
     filter: createResource(TypedExtensionConfigSchema, name, { name, typedConfig })
@@ -65,48 +88,65 @@ function configOf({ name, configType }: Filter): Any {
 }
 
 /**
- * The chains of a Service: for each port one for its own addresses, and one for those of its endpoints. They do not
+ * The chains of a Service: for each port those for its own addresses, and those for its endpoints'. They do not
  * depend on which addresses these are: a connection to a pod outlives the pod's being not ready.
  */
 const outletsOf: (service: Service) => readonly Outlet[] = memoize(service => {
   const { namespace, name, addresses } = service
   return distinctPorts(service).flatMap(({ number, protocol }) => [
-    ...(addresses.length > 0 ? [outletTo(outboundClusterName(namespace, name, number), protocol, 'any endpoint')] : []),
-    ...(hasServer(service) ? [outletTo(directClusterName(namespace, name, number), protocol, 'this endpoint')] : [])
+    ...(addresses.length > 0 ? outletsTo(outboundClusterName(namespace, name, number), protocol, 'any endpoint') : []),
+    ...(hasServer(service) ? outletsTo(directClusterName(namespace, name, number), protocol, 'this endpoint') : [])
   ])
 })
 
-/** What the chains of the listener refer to. */
+/** What the chains of the listeners refer to. */
 export const redirectOutboundFilters: (services: Services) => readonly Resource[] = memoize(services =>
   inOrder(services)
     .flatMap(outletsOf)
     .map(({ filter }) => filter)
 )
 
+/** `declared`: it says what is spoken there; if not, `chain` is what the names of its two chains start with. */
+interface ServiceDestination extends Destination {
+  readonly declared: boolean
+}
+
+const isDeclared = (protocol: Protocol): boolean => SPEECHES[protocol] !== undefined
+
 /**
  * The address that a connection was going to says which Service is meant: what a request claims in its Host header
  * leads to no other.
  */
-const serviceDestinations: (service: Service) => readonly Destination[] = memoize(service =>
-  distinctPorts(service).flatMap(({ number }) => {
+const serviceDestinations: (service: Service) => readonly ServiceDestination[] = memoize(service =>
+  distinctPorts(service).flatMap(({ number, protocol }) => {
     const chain = outboundClusterName(service.namespace, service.name, number)
-    return service.addresses.map(address => ({ address, port: number, chain }))
+    return service.addresses.map(address => ({ address, port: number, chain, declared: isDeclared(protocol) }))
   })
 )
 
 /**
  * Endpoints that accept mutual TLS are spoken to with nothing less, whoever's choice they are: a headless Service's,
- * a pod called by its own name. When nobody may serve the Service, they are not spoken to at all.
+ * a pod called by its own name, ready or not. When nobody may serve the Service, they are not spoken to at all. Sorted:
+ * what becomes ready, or no longer is, changes nothing here.
  */
-const endpointDestinations: (service: Service, endpoints: Endpoints) => readonly Destination[] = memoizePair(
+const endpointDestinations: (service: Service, endpoints: Endpoints) => readonly ServiceDestination[] = memoizePair(
   (service, endpoints) =>
-    distinctPorts(service).flatMap(({ number }) => {
+    distinctPorts(service).flatMap(({ number, protocol }) => {
+      const declared = isDeclared(protocol) || !hasServer(service)
       const chain = hasServer(service) ? directClusterName(service.namespace, service.name, number) : BLACK_HOLE
       return endpoints.ports
         .filter(({ servicePort }) => servicePort === number)
-        .flatMap(port => port.endpoints.filter(({ mutualTls }) => mutualTls))
-        .map(({ address, port }) => ({ address, port, chain }))
+        .flatMap(port => [...port.endpoints, ...port.unready].filter(({ mutualTls }) => mutualTls))
+        .map(({ address, port }) => ({ address, port, chain, declared }))
+        .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
     })
+)
+
+/** What DNS leads clients of a headless Service to, and is not to be trusted. */
+const forbiddenDestinations: (endpoints: Endpoints) => readonly ServiceDestination[] = memoize(({ ports }) =>
+  ports.flatMap(({ untrusted }) =>
+    untrusted.map(({ address, port }) => ({ address, port, chain: BLACK_HOLE, declared: true }))
+  )
 )
 
 const BLACK_HOLE = 'black-hole'
@@ -115,33 +155,65 @@ const BLACK_HOLE = 'black-hole'
 export const blackHole = (port: number, name = BLACK_HOLE): FilterChain =>
   create(FilterChainSchema, { name, filterChainMatch: { destinationPort: port }, filters: [] })
 
-/** What the listener follows from, but for the families. */
-const partsOf = memoizePair((services: Services, endpoints: MeshState['endpoints']) => ({ services, endpoints }))
+const PASSTHROUGH: FilterChain = create(FilterChainSchema, {
+  name: 'passthrough',
+  filters: [tcpFilter('outbound', NAMES.cluster.passthrough)]
+})
 
-const listenerFrom = memoizeKeyed(({ services, endpoints }: ReturnType<typeof partsOf>, families: Families) => {
+const CLOSED: FilterChain = create(FilterChainSchema, { name: BLACK_HOLE })
+const OWN_PORT: ReadonlyMap<number, string> = new Map([[PORTS.outbound, BLACK_HOLE]])
+
+/** What the listeners follow from, but for the families. */
+const partsOf = memoizePair((services: Services, endpoints: MeshState['endpoints']) => {
   const all = inOrder(services)
-  return listener(NAMES.listener.outbound, 'outbound', wildcardsOf(families), PORTS.outbound, {
-    listenerFilters: [ORIGINAL_DESTINATION],
-    filterChains: [
-      create(FilterChainSchema, { name: BLACK_HOLE }),
-      ...all.flatMap(outletsOf).map(({ chain }) => chain)
-    ],
-    filterChainMatcher: destinationMatcher(new Map([[PORTS.outbound, BLACK_HOLE]]), [
+  const outlets = all.flatMap(outletsOf)
+  return {
+    chainsOf: (listener: Outlet['listener']): readonly FilterChain[] =>
+      outlets.filter(outlet => outlet.listener === listener).map(({ chain }) => chain),
+    destinations: [
       // Of Services that claim one address, the first has it; and no endpoint takes the address of a Service.
       ...all.flatMap(serviceDestinations),
       ...all.flatMap(service =>
         endpointDestinations(service, endpoints.get(`${service.namespace}/${service.name}`) ?? NO_ENDPOINTS)
+      ),
+      // Last: it may stand behind another Service, which trusts it.
+      ...all.flatMap(({ namespace, name }) =>
+        forbiddenDestinations(endpoints.get(`${namespace}/${name}`) ?? NO_ENDPOINTS)
       )
-    ]),
-    defaultFilterChain: create(FilterChainSchema, {
-      name: 'passthrough',
-      filters: [tcpFilter('outbound', NAMES.cluster.passthrough)]
-    })
-  })
+    ]
+  }
 })
+
+const listenerFrom = memoizeKeyed(({ chainsOf, destinations }: ReturnType<typeof partsOf>, families: Families) =>
+  listener(NAMES.listener.outbound, 'outbound', wildcardsOf(families), PORTS.outbound, {
+    listenerFilters: [ORIGINAL_DESTINATION],
+    filterChains: [CLOSED, undeclaredChain, ...chainsOf('outbound')],
+    filterChainMatcher: destinationMatcher(
+      OWN_PORT,
+      destinations.map(destination => (destination.declared ? destination : { ...destination, chain: UNDECLARED }))
+    ),
+    defaultFilterChain: PASSTHROUGH
+  })
+)
+
+const undeclaredFrom = memoize(({ chainsOf, destinations }: ReturnType<typeof partsOf>) =>
+  undeclaredListener(
+    [CLOSED, ...chainsOf('undeclared')],
+    // As above, though none of its connections come here: Envoy refuses a matcher of nothing.
+    OWN_PORT,
+    destinations.filter(({ declared }) => !declared),
+    PASSTHROUGH
+  )
+)
 
 /** The listener of all outgoing connections: the same bytes for every pod of a node that has the same families. */
 export const redirectOutboundListener = (
   { services, endpoints }: Pick<MeshState, 'services' | 'endpoints'>,
   families: Families
 ): Resource => listenerFrom(partsOf(services, endpoints), families)
+
+/** The listener behind it, for ports that declare nothing: the same bytes for every pod of a node. */
+export const undeclaredOutboundListener = ({
+  services,
+  endpoints
+}: Pick<MeshState, 'services' | 'endpoints'>): Resource => undeclaredFrom(partsOf(services, endpoints))

@@ -16,7 +16,8 @@ import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/exten
 import { NEVER } from './duration.ts'
 import { UNDELIVERED_HEADER } from './undelivered.ts'
 
-// Only what provably did not reach an application is sent again, and to another endpoint where there is one.
+// Only what provably did not reach an application, or does no harm twice, is sent again, and to another endpoint where
+// there is one.
 const RETRY: RetryPolicy = create(RetryPolicySchema, {
   retryOn: 'connect-failure,refused-stream,reset-before-request,retriable-headers',
   retriableHeaders: [{ name: UNDELIVERED_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } }],

@@ -135,6 +135,17 @@ describe('the endpoints of a Service', () => {
     )
   })
 
+  it('are none that is not ready, with mutual TLS or without', () => {
+    const unready = [true, false].map(mutualTls => ({ address: `10.1.0.${mutualTls ? 1 : 2}`, port: 8080, mutualTls }))
+    const ready = [{ address: '10.1.0.7', port: 8080, mutualTls: true }]
+    const assigned = (ports: Parameters<typeof newEndpoints>[0]) => serviceEndpoints(service, newEndpoints(ports))[0]
+    assert.deepEqual(
+      assigned([{ servicePort: 80, endpoints: ready, unready }])?.value,
+      assigned([{ servicePort: 80, endpoints: ready }])?.value
+    )
+    assert.deepEqual(assigned([{ servicePort: 80, unready }])?.value, assigned([])?.value)
+  })
+
   it('are there for every port, be it without one: a proxy waits for an answer', () => {
     assert.deepEqual(
       serviceEndpoints(service, endpoints).map(({ name }) => name),

@@ -88,7 +88,10 @@ export const directClusters: (service: Service) => readonly Resource[] = memoize
 /** Whether anybody may serve it: an account that is pinned, or that pods behind it have. */
 export const hasServer = ({ identities }: Service): boolean => identities.length > 0
 
-/** The endpoints of each port; a port that nothing is known of has none. Without an answer a proxy never starts. */
+/**
+ * The endpoints of each port that may be chosen, and so none that is not ready; a port that nothing is known of has
+ * none. Without an answer a proxy never starts.
+ */
 export const serviceEndpoints: (service: Service, endpoints: Endpoints) => readonly Resource[] = memoizePair(
   (service, endpoints) =>
     distinctPorts(service).map(({ number }) => {

@@ -138,15 +138,16 @@ describe('a snapshot', () => {
     }
   })
 
-  it('costs a change of endpoints these endpoints and the listener that knows their addresses', () => {
+  it('costs a change of endpoints these endpoints and the listeners that know their addresses', () => {
     const pod = podOf(REDIRECT)
     const endpoints = newEndpoints([
       { servicePort: 80, endpoints: [{ address: '10.9.9.9', port: 1, mutualTls: true }] }
     ])
     const changed = { ...state, endpoints: new Map([...state.endpoints, ['shop/service-0', endpoints]]) }
     assert.deepEqual(encodedFor(composeSnapshot(state, pod), composeSnapshot(changed, pod)), [
-      ...[80, 81, 82, 83].map(port => `ClusterLoadAssignment outbound/shop/service-0/${port}`),
-      'Listener outbound'
+      ...[80, 81, 82, 83, 84].map(port => `ClusterLoadAssignment outbound/shop/service-0/${port}`),
+      'Listener outbound',
+      'Listener outbound-undeclared'
     ])
   })
 
@@ -179,6 +180,7 @@ describe('a snapshot', () => {
       'Cluster outbound/shop/new/80',
       'ClusterLoadAssignment outbound/shop/new/80',
       'Listener outbound',
+      'Listener outbound-undeclared',
       'Secret peers/shop/new',
       'TypedExtensionConfig outbound/shop/new/80/http'
     ])

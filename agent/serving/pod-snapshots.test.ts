@@ -60,7 +60,14 @@ async function newSvid(): Promise<Svid> {
 class World {
   volumes: ReadonlyMap<string, Volume> = new Map([[UID, volume]])
   svid: Svid | undefined
-  state: MeshState = { mesh: undefined, workloads: new Map(), services: new Map(), endpoints: new Map(), synced: false }
+  state: MeshState = {
+    mesh: undefined,
+    workloads: new Map(),
+    services: new Map(),
+    endpoints: new Map(),
+    keySets: new Map(),
+    synced: false
+  }
   readonly #changed: (() => void)[] = []
   readonly lines: string[] = []
   readonly snapshots: PodSnapshots

@@ -133,7 +133,7 @@ export class PodSnapshots {
 
   #knownMesh(from: MeshState, mesh: Mesh): KnownMesh {
     if (this.#known?.from !== from)
-      this.#known = { from, mesh: { mesh, services: from.services, endpoints: from.endpoints } }
+      this.#known = { from, mesh: { mesh, services: from.services, endpoints: from.endpoints, keySets: from.keySets } }
     return this.#known.mesh
   }
 

@@ -15,6 +15,7 @@ import {
   PeerStreams,
   type SnapshotSource
 } from '../../shared/xds/index.ts'
+import { agentNodeOf } from './agent-node.ts'
 import { MESH_PUSH_ORDER } from './mesh-push-order.ts'
 
 export interface DistributionOptions {
@@ -27,7 +28,6 @@ export interface DistributionOptions {
 }
 
 const METHOD = 'DeltaAggregatedResources'
-const PEER_PREFIX = 'agent:'
 
 // Agents are ours, and one that resumes lists the whole mesh: Services and their endpoints have a name each.
 const LIMITS: DiscoveryLimits = { nameBytes: 1024, names: 200_000, totalBytes: 64 * 1024 * 1024 }
@@ -49,13 +49,13 @@ export function addDistributionService(server: InjectedServer, options: Distribu
     [METHOD](call: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>): void {
       const peer = InjectedServer.peerOf(call)
       const fail = (error: CountersignError): boolean => call.emit('error', statusOf(error))
-      if (!peer.startsWith(PEER_PREFIX)) {
+      const node = agentNodeOf(peer)
+      if (node === undefined) {
         const error = new CountersignError('ERR_CALLER_REFUSED', `peer ${JSON.stringify(peer)} is not an agent`)
         streams.complain(peer, METHOD, error)
         fail(error)
         return
       }
-      const node = peer.slice(PEER_PREFIX.length)
       const events = streams.eventsOf(node)
       const delta = new DeltaServer({ order: MESH_PUSH_ORDER, singleType: false, limits: LIMITS, events })
       streams.serve({ peer: node, method: METHOD, call, fail, server: delta })

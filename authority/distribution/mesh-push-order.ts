@@ -1,5 +1,6 @@
 import {
   EndpointsSchema,
+  KeySetSchema,
   MeshSchema,
   ServiceSchema,
   WorkloadSchema
@@ -7,15 +8,16 @@ import {
 import { type PushOrder, typeUrlOf } from '../../shared/xds/index.ts'
 
 const mesh = typeUrlOf(MeshSchema)
+const keySet = typeUrlOf(KeySetSchema)
 const workload = typeUrlOf(WorkloadSchema)
 const service = typeUrlOf(ServiceSchema)
 const endpoints = typeUrlOf(EndpointsSchema)
 
 /**
  * Trust before whoever is to be trusted: an agent knows a root before it is told of identities under it. Services come
- * before the endpoints behind them, and go after them.
+ * before the endpoints behind them, and go after them; so do keys before the workloads that verify tokens with them.
  */
 export const MESH_PUSH_ORDER: PushOrder = {
-  updates: [mesh, workload, service, endpoints],
-  removals: [endpoints, service, workload, mesh]
+  updates: [mesh, keySet, workload, service, endpoints],
+  removals: [endpoints, service, workload, keySet, mesh]
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../../shared/log/index.ts'
 import type { SnapshotSource } from '../../shared/xds/index.ts'
 import type { PodDirectory } from '../authentication/index.ts'
 import {
+  type KnownKeys,
   type MeshSettings,
   type MeshSnapshots,
   meshState,
@@ -18,16 +19,18 @@ export interface MeshObserver {
 export interface LiveMeshOptions {
   readonly source: InventorySource
   readonly settings: MeshSettings
+  /** What is known of the keys that policies name. */
+  readonly keys: { current(): KnownKeys; subscribe(listener: () => void): () => void }
   readonly observer: MeshObserver
   readonly log: Logger
 }
 
-/** Keeps the mesh state in step with its source. Everything happens at once when the source says that it changed. */
+/** Keeps the mesh state in step with its source and the keys. Everything happens at once when one of them changed. */
 export class LiveMesh {
   readonly #options: LiveMeshOptions
   readonly #log: Logger
   readonly #listeners = new Set<() => void>()
-  readonly #unsubscribe: () => void
+  readonly #unsubscribe: readonly (() => void)[]
   #snapshots: MeshSnapshots
   #directory: PodDirectory
   #told = new Set<string>()
@@ -38,7 +41,7 @@ export class LiveMesh {
     this.#snapshots = this.#compute()
     this.#directory = podDirectory(options.source.current())
     this.#report()
-    this.#unsubscribe = options.source.subscribe(() => this.#update())
+    this.#unsubscribe = [options.source, options.keys].map(changing => changing.subscribe(() => this.#update()))
   }
 
   /** The pods that there are now; the object stays right when they change. */
@@ -65,14 +68,25 @@ export class LiveMesh {
     }
   }
 
+  /** Names of the key sets that a pod's tokens are verified with; none when there is no such pod on that node. */
+  keySetsOf(node: string, podUid: string): readonly string[] {
+    const workload = this.#snapshots.state.workloadsByNode.get(node)?.get(podUid)
+    return [...new Set(workload?.endUsers?.providers.map(({ keySet }) => keySet))]
+  }
+
+  /** What the mesh's operator is to know; right when a subscriber of source or keys who came later is told. */
+  get problems(): readonly NamingProblem[] {
+    return this.#snapshots.state.problems
+  }
+
   close(): void {
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
     this.#listeners.clear()
   }
 
   #compute(previous?: MeshSnapshots): MeshSnapshots {
-    const { source, settings } = this.#options
-    return snapshots(meshState(source.current(), settings, previous?.state), previous)
+    const { source, settings, keys } = this.#options
+    return snapshots(meshState(source.current(), settings, previous?.state), keys.current(), previous)
   }
 
   #update(): void {

@@ -12,12 +12,12 @@ const stateOf = (...manifests: readonly Manifest[]) => meshState(inventoryOf(man
 const accounts = ({ services }: MeshState) =>
   services.get('shop/orders')?.identities.map(identity => identity.replace('spiffe://cluster.local/ns/', ''))
 
-/** `80: 10.0.0.1:8080 mutual`, one line per endpoint of shop/orders. */
-const endpoints = (state: MeshState) =>
+/** `80: 10.0.0.1:8080 mutual`, one line per endpoint of shop/orders that may be chosen, or per one that is not ready. */
+const endpoints = (state: MeshState, list: 'endpoints' | 'unready' = 'endpoints') =>
   state.endpoints
     .get('shop/orders')
-    ?.ports.flatMap(({ servicePort, endpoints }) =>
-      endpoints.map(
+    ?.ports.flatMap(({ servicePort, [list]: places }) =>
+      places.map(
         ({ address, port, mutualTls }) => `${servicePort}: ${address}:${port} ${mutualTls ? 'mutual' : 'plain'}`
       )
     )
@@ -27,6 +27,7 @@ interface NamingRow {
   readonly manifests: readonly Manifest[]
   readonly accounts: readonly string[]
   readonly endpoints: readonly string[]
+  readonly unready?: readonly string[]
   readonly problems?: readonly string[]
 }
 
@@ -34,6 +35,8 @@ const guest = { name: 'guest-1', account: 'guest', address: '10.0.0.2' }
 const ORDERS = 'shop/sa/orders'
 const MUTUAL = '80: 10.0.0.1:8080 mutual'
 const PLAIN = '80: 10.0.0.1:8080 plain'
+const BEHIND = { addresses: ['10.0.0.1'], targetRef: { kind: 'Pod', name: 'orders-1', uid: 'uid-orders-1' } }
+const LEAVING = { ready: false, serving: true, terminating: true }
 
 const naming: readonly NamingRow[] = [
   {
@@ -50,8 +53,46 @@ const naming: readonly NamingRow[] = [
   },
   { title: 'a Service without pods trusts nobody', manifests: [service()], accounts: [], endpoints: [] },
   {
-    title: 'a pod that is not ready is known before it gets traffic',
+    title: 'a pod that is not ready is known before it gets traffic, and called with mutual TLS by its own address',
     manifests: [service(), pod({ ready: false })],
+    accounts: [ORDERS],
+    endpoints: [],
+    unready: [MUTUAL]
+  },
+  {
+    title: 'a pod that is not ready is apart from those that are',
+    manifests: [service(), pod({ name: 'b', address: '10.0.0.3', ready: false }), pod(guest), pod({ ready: false })],
+    accounts: ['shop/sa/guest', ORDERS],
+    endpoints: ['80: 10.0.0.2:8080 mutual'],
+    unready: [MUTUAL, '80: 10.0.0.3:8080 mutual']
+  },
+  {
+    title: 'a pod that is not ready gets traffic where its Service publishes such pods',
+    manifests: [service({ publishNotReadyAddresses: true }), pod({ ready: false })],
+    accounts: [ORDERS],
+    endpoints: [MUTUAL]
+  },
+  {
+    title: 'a pod that is not ready and has no proxy is not told: its address is left as it is',
+    manifests: [service(), pod({ ready: false, proxy: false })],
+    accounts: [ORDERS],
+    endpoints: []
+  },
+  {
+    title: 'a pod that is not ready and disables mutual TLS is not told either',
+    manifests: [service(), pod({ ready: false }), policy({ namespace: 'shop', mode: 'DISABLE' })],
+    accounts: [ORDERS],
+    endpoints: []
+  },
+  {
+    title: 'a pod that is not ready and excludes the port is not told either',
+    manifests: [service(), pod({ ready: false, annotations: { 'countersign.dev/exclude-inbound-ports': '8080' } })],
+    accounts: [ORDERS],
+    endpoints: []
+  },
+  {
+    title: 'a pod that is not ready and not pinned is left out without a word',
+    manifests: [service({ pin: 'orders' }), pod({ ...guest, ready: false })],
     accounts: [ORDERS],
     endpoints: []
   },
@@ -68,9 +109,23 @@ const naming: readonly NamingRow[] = [
     endpoints: []
   },
   {
-    title: 'a terminating pod stays known and gets no traffic',
+    title: 'a terminating pod stays known and gets no traffic, but what calls its own address',
     manifests: [service(), pod({ deleted: true })],
     accounts: [ORDERS],
+    endpoints: [],
+    unready: [MUTUAL]
+  },
+  {
+    title: 'a terminating pod gets no traffic where its Service publishes what is not ready',
+    manifests: [service({ publishNotReadyAddresses: true }), pod({ deleted: true })],
+    accounts: [ORDERS],
+    endpoints: [],
+    unready: [MUTUAL]
+  },
+  {
+    title: 'a terminating pod that has ended has no address any more',
+    manifests: [service(), pod({ deleted: true, phase: 'Succeeded' })],
+    accounts: [],
     endpoints: []
   },
   {
@@ -216,6 +271,31 @@ const naming: readonly NamingRow[] = [
     endpoints: [MUTUAL]
   },
   {
+    title: 'the pod of a slice stays known while it is terminating',
+    manifests: [service({ selector: {} }), slice([{ ...BEHIND, conditions: LEAVING }]), pod({ deleted: true })],
+    accounts: [ORDERS],
+    endpoints: [],
+    unready: [MUTUAL]
+  },
+  {
+    title: 'the pod of a slice that still names it has no address when it has ended',
+    manifests: [service({ selector: {} }), slice([{ ...BEHIND, conditions: LEAVING }]), pod({ phase: 'Failed' })],
+    accounts: [],
+    endpoints: []
+  },
+  {
+    title: 'an endpoint that is no pod and not ready is not told',
+    manifests: [service({ selector: {} }), slice([{ addresses: ['192.0.2.1'], conditions: { ready: false } }])],
+    accounts: [],
+    endpoints: []
+  },
+  {
+    title: 'an endpoint that is not ready and whose pod is not known is left out without a word',
+    manifests: [service({ selector: {} }), slice([{ ...BEHIND, conditions: { ready: false } }])],
+    accounts: [],
+    endpoints: []
+  },
+  {
     title: 'an endpoint whose pod is not known is left out rather than reached in plain text',
     manifests: [
       service({ selector: {} }),
@@ -227,11 +307,12 @@ const naming: readonly NamingRow[] = [
   }
 ]
 
-for (const { title, manifests, accounts: trusted, endpoints: places, problems = [] } of naming)
+for (const { title, manifests, accounts: trusted, endpoints: places, unready = [], problems = [] } of naming)
   test(`naming: ${title}`, () => {
     const state = stateOf(...manifests)
     assert.deepEqual(accounts(state), trusted)
     assert.deepEqual(endpoints(state), places)
+    assert.deepEqual(endpoints(state, 'unready'), unready)
     assert.deepEqual(
       state.problems.map(({ object, message }) => `${object}: ${message}`),
       problems
@@ -438,6 +519,31 @@ test('Services without TCP ports and those outside the cluster have no part', ()
     service({ name: 'elsewhere', type: 'ExternalName', externalName: 'example.com' })
   )
   assert.deepEqual([...state.services.keys(), ...state.endpoints.keys()], [])
+})
+
+test('whoever may be called has an account among the identities of the Service, ready or not', () => {
+  const manifest = fc.record({
+    name: fc.constantFrom('a', 'b', 'c'),
+    account: fc.constantFrom('orders', 'guest', 'other'),
+    ready: fc.boolean(),
+    deleted: fc.boolean(),
+    phase: fc.constantFrom('Pending', 'Running', 'Succeeded'),
+    proxy: fc.boolean()
+  })
+  const pods = fc.uniqueArray(manifest, { selector: ({ name }) => name })
+  fc.assert(
+    fc.property(pods, fc.constantFrom(undefined, 'orders', 'orders,guest'), (pods, pin) => {
+      const address = (name: string) => `10.0.0.${name.codePointAt(0)}`
+      const state = stateOf(
+        service(pin === undefined ? {} : { pin }),
+        ...pods.map(options => pod({ ...options, address: address(options.name) }))
+      )
+      const accountAt = new Map(pods.map(({ name, account }) => [`80: ${address(name)}:8080 mutual`, account]))
+      for (const list of ['endpoints', 'unready'] as const)
+        for (const place of endpoints(state, list)?.filter(line => line.endsWith('mutual')) ?? [])
+          assert.ok(accounts(state)?.includes(`shop/sa/${accountAt.get(place)}`), place)
+    })
+  )
 })
 
 test('every port of a Service has an entry, even if nobody is behind it', () => {

@@ -9,12 +9,15 @@ import {
   type Workload,
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { reportBypass } from './bypass.ts'
+import { endUserChecks } from './end-user-policy.ts'
 import { endpointsMessage } from './endpoints-message.ts'
 import { type MeshSettings, meshMessage } from './mesh-message.ts'
 import { type NamingProblem, ProblemList } from './problem.ts'
 import { nameOf, Relations } from './relations.ts'
 import { reuse, reuseMap } from './reuse.ts'
 import { serviceMessage } from './service-message.ts'
+import { reportUnchecked } from './unchecked.ts'
 import { workloadMessage } from './workload-message.ts'
 import { workloadPorts } from './workload-port.ts'
 
@@ -65,8 +68,13 @@ class Builder {
   }
 
   mesh(): Mesh {
-    const { trustDomain, clusterDomain, bundles } = this.#settings
-    const inputs = [trustDomain, clusterDomain, ...bundles.flatMap(({ trustDomain, roots }) => [trustDomain, ...roots])]
+    const { trustDomain, clusterDomain, minimumTlsWithoutProxy, bundles } = this.#settings
+    const inputs = [
+      trustDomain,
+      clusterDomain,
+      minimumTlsWithoutProxy,
+      ...bundles.flatMap(({ trustDomain, roots }) => [trustDomain, ...roots])
+    ]
     return reuse(MeshSchema, this.#previous?.mesh, inputs, this.#problems, () => meshMessage(this.#settings))
   }
 
@@ -115,12 +123,18 @@ class Builder {
   #workload(pod: Pod & { readonly node: string }): Workload {
     const policy = this.#relations.policyOf(pod)
     const services = this.#relations.servicesOf(pod)
+    const endUsers = this.#relations.endUserPoliciesOf(pod)
     return reuse(
       WorkloadSchema,
       this.#previous?.workloadsByNode.get(pod.node)?.get(pod.uid),
-      [pod, policy.key, ...services],
+      [pod, policy.key, ...services, ...endUsers.required, ...endUsers.accepted],
       this.#problems,
-      problems => workloadMessage(pod, policy, workloadPorts(pod, services, problems))
+      problems => {
+        reportBypass(pod, policy, problems)
+        const ports = workloadPorts(pod, services, problems)
+        reportUnchecked(endUsers, ports, problems)
+        return workloadMessage(pod, policy, ports, endUserChecks(endUsers, this.#settings.keySetName))
+      }
     )
   }
 }

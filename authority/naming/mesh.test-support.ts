@@ -13,14 +13,20 @@ import {
   podFromManifest,
   serviceFromManifest
 } from '../../shared/inventory/index.ts'
-import { parsePeerAuthentication } from '../../shared/policy/index.ts'
+import {
+  parseEndUserAuthentication,
+  parsePeerAuthentication,
+  parseRequestAuthentication
+} from '../../shared/policy/index.ts'
 import type { MeshSettings } from './mesh-message.ts'
 
 export const settings: MeshSettings = {
   trustDomain: parseTrustDomain('cluster.local'),
   bundles: [],
   clusterDomain: 'cluster.local',
-  rootNamespace: 'countersign-system'
+  minimumTlsWithoutProxy: '1.3',
+  rootNamespace: 'countersign-system',
+  keySetName: ({ issuer, jwksUri, jwks }) => jwks ?? jwksUri ?? issuer
 }
 
 export type Manifest = Readonly<Record<string, unknown>> & { readonly kind: string }
@@ -124,6 +130,44 @@ export function policy({ namespace, name = 'default', mode, selector, ports, cre
   }
 }
 
+export interface EndUserPolicyOptions {
+  readonly namespace?: string
+  readonly name?: string
+  readonly selector?: object
+  /** Seconds since the epoch. */
+  readonly created?: number
+  /** Beside the selector. */
+  readonly spec?: object
+}
+
+const ISSUERS = { a: 'https://a.test', b: 'https://b.test' } as const
+
+/** Of issuer a, unless its spec says otherwise. */
+export const requestAuthentication = (options: EndUserPolicyOptions = {}): Manifest =>
+  endUserPolicy('security.istio.io/v1', 'RequestAuthentication', { jwtRules: [{ issuer: ISSUERS.a }] }, options)
+
+/** Of issuer b, unless its spec says otherwise. */
+export const endUserAuthentication = (options: EndUserPolicyOptions = {}): Manifest =>
+  endUserPolicy('countersign.dev/v1', 'EndUserAuthentication', { issuer: ISSUERS.b }, options)
+
+function endUserPolicy(
+  apiVersion: string,
+  kind: string,
+  defaults: object,
+  { namespace = 'shop', name = 'web', selector, created, spec = {} }: EndUserPolicyOptions
+): Manifest {
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      namespace,
+      name,
+      ...(created === undefined ? {} : { creationTimestamp: new Date(created * 1_000).toISOString() })
+    },
+    spec: { ...defaults, ...spec, ...(selector === undefined ? {} : { selector: { matchLabels: selector } }) }
+  }
+}
+
 /** The inventory that these manifests make, out of the previous one where that is the same. */
 export function inventoryOf(manifests: readonly Manifest[], previous: Inventory = EMPTY_INVENTORY): Inventory {
   const of = (kind: string) => manifests.filter(manifest => manifest.kind === kind)
@@ -136,7 +180,9 @@ export function inventoryOf(manifests: readonly Manifest[], previous: Inventory 
     pods,
     services,
     endpoints: [...endpointsFromSelectors(services, index), ...endpointsFromSlices(services, slices, index)],
-    peerAuthentications: of('PeerAuthentication').map(parsePeerAuthentication)
+    peerAuthentications: of('PeerAuthentication').map(parsePeerAuthentication),
+    requestAuthentications: of('RequestAuthentication').map(parseRequestAuthentication),
+    endUserAuthentications: of('EndUserAuthentication').map(parseEndUserAuthentication)
   })
 }
 

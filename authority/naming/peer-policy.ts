@@ -1,7 +1,7 @@
 import type { Labels, Pod } from '../../shared/inventory/index.ts'
 import type { PeerAuthentication } from '../../shared/policy/index.ts'
 import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import type { ProblemList } from './problem.ts'
+import type { NamingProblem, ProblemList } from './problem.ts'
 
 /** What a workload accepts. */
 export interface EffectivePolicy {
@@ -41,9 +41,13 @@ export class PeerPolicies {
       if (policy.selector === undefined) {
         const older = namespaces.get(policy.namespace)
         if (older === undefined) namespaces.set(policy.namespace, policy)
-        else this.#report(policy, `is ignored: ${nameOf(older)} is older and for the same namespace`)
+        else this.#report('policy-ignored', policy, `is ignored: ${nameOf(older)} is older and for the same namespace`)
       } else if (policy.namespace === rootNamespace)
-        this.#report(policy, 'is ignored: a policy with a selector has no effect in the root namespace')
+        this.#report(
+          'policy-ignored',
+          policy,
+          'is ignored: a policy with a selector has no effect in the root namespace'
+        )
       else {
         const list = workloads.get(policy.namespace)
         if (list === undefined) workloads.set(policy.namespace, [policy])
@@ -76,12 +80,16 @@ export class PeerPolicies {
     )
     if (first === undefined) return undefined
     for (const other of others)
-      this.#report(other, `is ignored for pods that ${nameOf(first)} selects, too: that one is older`)
+      this.#report(
+        'policy-overridden',
+        other,
+        `is ignored for pods that ${nameOf(first)} selects, too: that one is older`
+      )
     return first
   }
 
-  #report(policy: PeerAuthentication, message: string): void {
-    this.#problems.add('policy-ignored', nameOf(policy), message)
+  #report(kind: NamingProblem['kind'], policy: PeerAuthentication, message: string): void {
+    this.#problems.add(kind, nameOf(policy), message)
   }
 }
 

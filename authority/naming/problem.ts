@@ -1,6 +1,14 @@
 /** Something in the mesh that does not mean what its author may believe. It stops nothing. */
 export interface NamingProblem {
-  readonly kind: 'policy-ignored' | 'protocol-conflict' | 'endpoint-not-trusted' | 'endpoint-unknown'
+  readonly kind: /** It has no effect at all. */
+    | 'policy-ignored'
+    /** It has none on some of the pods that it selects. */
+    | 'policy-overridden'
+    | 'protocol-conflict'
+    | 'endpoint-not-trusted'
+    | 'endpoint-unknown'
+    | 'strict-bypassed'
+    | 'end-users-unchecked'
   /** The object that is concerned, as `Service shop/orders`. */
   readonly object: string
   readonly message: string

@@ -8,6 +8,7 @@ import {
   type Service,
   type ServiceEndpoints
 } from '../../shared/inventory/index.ts'
+import { EndUserPolicies, type SelectedEndUserPolicies } from './end-user-policy.ts'
 import { type EffectivePolicy, PeerPolicies } from './peer-policy.ts'
 import type { ProblemList } from './problem.ts'
 
@@ -20,11 +21,17 @@ export class Relations {
   readonly #selected = new Map<Service, readonly Pod[]>()
   readonly #selecting = new Map<Pod, Service[]>()
   readonly #policies: PeerPolicies
+  readonly #endUsers: EndUserPolicies
   readonly #effective = new Map<Pod, EffectivePolicy>()
 
   constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList) {
     this.#pods = indexPods(inventory.pods)
     this.#policies = new PeerPolicies(inventory.peerAuthentications, rootNamespace, problems)
+    this.#endUsers = new EndUserPolicies(
+      inventory.endUserAuthentications,
+      inventory.requestAuthentications,
+      rootNamespace
+    )
     this.#endpoints = new Map(inventory.endpoints.map(entry => [`${entry.namespace}/${entry.service}`, entry]))
     this.services = inventory.services
       .filter(({ type, ports }) => type !== 'ExternalName' && ports.length > 0)
@@ -52,6 +59,10 @@ export class Relations {
     const policy = this.#policies.effective(pod)
     this.#effective.set(pod, policy)
     return policy
+  }
+
+  endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies {
+    return this.#endUsers.selecting(pod)
   }
 
   /** The pods that a Service selects, and those that its endpoints name; none that has ended. */

@@ -143,3 +143,36 @@ for (const { title, manifests, addresses, endpoints } of rows)
     assert.deepEqual(lines, endpoints)
     assert.deepEqual(state.problems, [])
   })
+
+const forbidden = (...manifests: readonly Manifest[]): readonly string[] =>
+  (meshState(inventoryOf(manifests), settings).endpoints.get('shop/orders')?.ports ?? []).flatMap(({ untrusted }) =>
+    untrusted.map(({ address, port }) => `${address}:${port}`)
+  )
+const stranger = pod({ name: 'stranger', account: 'guest', address: '10.0.0.9' })
+const headless = { clusterIP: 'None', pin: 'orders' }
+
+const forbiddances: Readonly<Record<string, readonly [manifests: readonly Manifest[], expected: readonly string[]]>> = {
+  'a pod of another account, where it is headless': [[service(headless), pod(), stranger], ['10.0.0.9:8080']],
+  'every pod, where it pins nobody': [
+    [service({ ...headless, pin: '' }), pod(), stranger],
+    ['10.0.0.1:8080', '10.0.0.9:8080']
+  ],
+  'such a pod that is not ready, too': [
+    [service(headless), pod({ name: 'stranger', account: 'guest', address: '10.0.0.9', ready: false })],
+    ['10.0.0.9:8080']
+  ],
+  'what is no pod': [
+    [service({ ...headless, selector: {} }), slice([{ addresses: ['192.0.2.1'] }])],
+    ['192.0.2.1:8080']
+  ],
+  'no pod that has ended, whose address may be another’s': [
+    [service(headless), pod({ name: 'stranger', account: 'guest', address: '10.0.0.9', phase: 'Failed' })],
+    []
+  ],
+  'nobody, where it has an address of its own': [[service({ pin: 'orders' }), stranger], []],
+  'nobody, where it pins nothing': [[service({ clusterIP: 'None' }), stranger], []]
+}
+
+for (const [what, [manifests, expected]] of Object.entries(forbiddances))
+  test(`clients keep away from places of a Service that pins its accounts: ${what}`, () =>
+    assert.deepEqual(forbidden(...manifests), expected))

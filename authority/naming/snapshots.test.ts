@@ -3,22 +3,41 @@ import { test } from 'node:test'
 import { fromBinary } from '@bufbuild/protobuf'
 import { parseTrustDomain } from '../../shared/identity/index.ts'
 import type { Inventory } from '../../shared/inventory/index.ts'
-import { MeshSchema, ServiceSchema, WorkloadSchema } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  KeySetSchema,
+  MeshSchema,
+  ServiceSchema,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { createRoot } from '../../shared/x509/index.ts'
-import { inventoryOf, type Manifest, pod, policy, service, settings } from './mesh.test-support.ts'
+import {
+  endUserAuthentication,
+  inventoryOf,
+  type Manifest,
+  pod,
+  policy,
+  requestAuthentication,
+  service,
+  settings
+} from './mesh.test-support.ts'
 import { meshState } from './mesh-state.ts'
 import { podDirectory } from './pod-directory.ts'
-import { MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'
+import { type KnownKeys, MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'
 
 interface Step {
   readonly inventory: Inventory
   readonly snapshots: MeshSnapshots
 }
 
-function next(previous: Step | undefined, manifests: readonly Manifest[], ours = settings): Step {
+function next(
+  previous: Step | undefined,
+  manifests: readonly Manifest[],
+  ours = settings,
+  keys: KnownKeys = new Map()
+): Step {
   const inventory = inventoryOf(manifests, previous?.inventory)
   const state = meshState(inventory, ours, previous?.snapshots.state)
-  return { inventory, snapshots: snapshots(state, previous?.snapshots) }
+  return { inventory, snapshots: snapshots(state, keys, previous?.snapshots) }
 }
 
 const elsewhere = { name: 'b', account: 'guest', labels: { app: 'guest' }, address: '10.0.0.2', node: 'node-2' }
@@ -34,13 +53,14 @@ test('an agent is sent the mesh, all Services and Endpoints, and the workloads o
     mesh: ['mesh'],
     service: ['shop/orders', 'shop/z'],
     endpoints: ['shop/orders', 'shop/z'],
-    workload: ['uid-orders-1']
+    workload: ['uid-orders-1'],
+    keySet: []
   })
 })
 
 test('an agent whose node has no workload is told so, not left waiting', () => {
   const { types } = next(undefined, manifests).snapshots.forNode('node-9')
-  assert.equal(types.size, 4)
+  assert.equal(types.size, 5)
   assert.equal(types.get(MESH_TYPE.workload)?.size, 0)
 })
 
@@ -81,6 +101,19 @@ test('a new pod is encoded, and nothing else but what it changes', () => {
   assert.ok(same('endpoints', 'shop/z'))
   assert.ok(same('workload', 'uid-orders-1'))
   assert.ok(resource(second, 'node-1', 'workload', 'uid-c'))
+})
+
+test('a pod that becomes ready, or is deleted, changes the endpoints of its Service, and not who may serve it', () => {
+  const others = manifests.filter(({ metadata }) => (metadata as { name: string }).name !== 'orders-1')
+  const steps = [pod({ ready: false }), pod(), pod({ deleted: true })]
+  let before = next(undefined, [...others, steps[0] as Manifest])
+  for (const step of steps.slice(1)) {
+    const after = next(before, [...others, step])
+    const same = (type: keyof typeof MESH_TYPE) =>
+      resource(after, 'node-1', type, 'shop/orders') === resource(before, 'node-1', type, 'shop/orders')
+    assert.deepEqual([same('service'), same('endpoints')], [true, false])
+    before = after
+  }
 })
 
 test('what concerns one node alone leaves the snapshots of the others as they are', () => {
@@ -153,6 +186,17 @@ test('trust bundles are told whatever their order, and a new root is a new mesh'
   assert.notEqual(mesh(next(first, manifests, own(b))), mesh(first))
 })
 
+test('clients without a proxy may use TLS 1.2 only where that was said', () => {
+  const mesh = (step: Step) => resource(step, 'node-1', 'mesh', 'mesh')
+  const first = next(undefined, manifests)
+  const allowing = next(first, manifests, { ...settings, minimumTlsWithoutProxy: '1.2' })
+  const told = [first, allowing].map(step => fromBinary(MeshSchema, mesh(step)?.value ?? new Uint8Array()))
+  assert.deepEqual(
+    told.map(({ tls12WithoutProxy }) => tls12WithoutProxy),
+    [false, true]
+  )
+})
+
 test('the directory finds pods by UID, by node, and by account and node', () => {
   const directory = podDirectory(
     inventoryOf([pod(), pod(elsewhere), pod({ name: 'c', node: undefined, deleted: true })])
@@ -179,5 +223,43 @@ test('the directory finds pods by UID, by node, and by account and node', () => 
   assert.deepEqual(
     [of('orders', 'node-1'), of('guest', 'node-1'), of('guest', 'node-2'), of('orders', 'node-1', 'x')],
     [1, 0, 1, 0]
+  )
+})
+
+test('an agent is sent the keys that its own workloads verify tokens with, and no others', () => {
+  const policies = [
+    endUserAuthentication({ selector: { app: 'orders' } }),
+    requestAuthentication({ namespace: 'other' })
+  ]
+  const keys = new Map([
+    ['https://a.test', { jwks: '{"keys":["a"]}' }],
+    ['https://b.test', { jwks: '{"keys":["b"]}' }]
+  ])
+  const { snapshots } = next(undefined, [...manifests, ...policies], settings, keys)
+  const sent = (node: string) => [...(snapshots.forNode(node).types.get(MESH_TYPE.keySet) ?? [])]
+  assert.deepEqual(
+    sent('node-1').map(([name, { value }]) => [name, fromBinary(KeySetSchema, value).jwks]),
+    [['https://b.test', '{"keys":["b"]}']]
+  )
+  assert.deepEqual(sent('node-2'), [])
+})
+
+test('keys that are not there yet are sent as none: no token is valid', () => {
+  const first = next(undefined, [...manifests, endUserAuthentication()])
+  const { value } = resource(first, 'node-1', 'keySet', 'https://b.test') ?? {}
+  assert.equal(fromBinary(KeySetSchema, value ?? new Uint8Array([1])).jwks, '')
+})
+
+test('new keys change what is sent to the nodes that use them, and nothing else of it', () => {
+  const all = [...manifests, endUserAuthentication({ selector: { app: 'orders' } })]
+  const first = next(undefined, all, settings, new Map([['https://b.test', { jwks: '{"keys":[1]}' }]]))
+  const same = next(first, all, settings, new Map([['https://b.test', { jwks: '{"keys":[1]}' }]]))
+  assert.equal(same.snapshots.forNode('node-1'), first.snapshots.forNode('node-1'))
+  const second = next(first, all, settings, new Map([['https://b.test', { jwks: '{"keys":[2]}' }]]))
+  assert.notEqual(second.snapshots.forNode('node-1'), first.snapshots.forNode('node-1'))
+  assert.equal(second.snapshots.forNode('node-2'), first.snapshots.forNode('node-2'))
+  assert.equal(
+    second.snapshots.forNode('node-1').types.get(MESH_TYPE.workload),
+    first.snapshots.forNode('node-1').types.get(MESH_TYPE.workload)
   )
 })

@@ -1,8 +1,11 @@
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import {
   EndpointsSchema,
+  type KeySet,
+  KeySetSchema,
   MeshSchema,
   ServiceSchema,
+  type Workload,
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { createResource, type Resource, type ResourceMap, type Snapshot, typeUrlOf } from '../../shared/xds/index.ts'
@@ -14,44 +17,73 @@ export const MESH_TYPE = {
   mesh: typeUrlOf(MeshSchema),
   service: typeUrlOf(ServiceSchema),
   endpoints: typeUrlOf(EndpointsSchema),
-  workload: typeUrlOf(WorkloadSchema)
+  workload: typeUrlOf(WorkloadSchema),
+  keySet: typeUrlOf(KeySetSchema)
 } as const
 
 /** The name of the one resource of type Mesh. */
 const MESH_NAME = 'mesh'
 
+/** Keys of issuers of tokens, by the name of their set; without `jwks` there are none yet. */
+export type KnownKeys = ReadonlyMap<string, { readonly jwks: string | undefined }>
+
 /** What every agent is to be sent. */
 export interface MeshSnapshots {
   readonly state: MeshState
+  /** By name, those that workloads refer to. */
+  readonly keySets: ReadonlyMap<string, KeySet>
   /** By type: the mesh, Services and Endpoints, which are the same for all. */
   readonly shared: ReadonlyMap<string, ResourceMap>
   /** By node, of the nodes that have any. */
   readonly workloads: ReadonlyMap<string, ResourceMap>
   /**
-   * What the agent of a node is sent: the mesh, all Services and Endpoints, and the workloads of that node alone. The
-   * same object as before when nothing of it changed.
+   * What the agent of a node is sent: the mesh, all Services and Endpoints, and the workloads of that node alone with
+   * the keys that they verify tokens with. The same object as before when nothing of it changed.
    */
   forNode(node: string): Snapshot
 }
 
-const NO_WORKLOADS: ResourceMap = new Map()
+const NONE: ResourceMap = new Map()
 
 /**
  * Encodes a state. Given the snapshots of the state before it, whatever did not change is the same object as there,
  * resources, maps and snapshots alike; nothing is encoded twice.
  */
-export function snapshots(state: MeshState, previous?: MeshSnapshots): MeshSnapshots {
+export function snapshots(state: MeshState, known: KnownKeys, previous?: MeshSnapshots): MeshSnapshots {
   const shared = encodeShared(state, previous)
+  const keySets = new Map<string, KeySet>()
   const workloads = new Map<string, ResourceMap>()
   const byNode = new Map<string, Snapshot>()
   for (const [node, messages] of state.workloadsByNode) {
     const old = previous?.state.workloadsByNode.get(node)
     const resources = encode(WorkloadSchema, messages, old, previous?.workloads.get(node))
     workloads.set(node, resources)
-    byNode.set(node, snapshotOf(shared, resources, previous?.forNode(node)))
+    const before = previous?.forNode(node)
+    const own = keySetsFor(messages, known, keySets, previous?.keySets)
+    const keys = encode(KeySetSchema, own, previous?.keySets, before?.types.get(MESH_TYPE.keySet))
+    byNode.set(node, snapshotOf(shared, resources, keys, before))
   }
-  const elsewhere = snapshotOf(shared, NO_WORKLOADS, previous?.forNode(NO_NODE))
-  return new EncodedState(state, shared, workloads, byNode, elsewhere)
+  const elsewhere = snapshotOf(shared, NONE, NONE, previous?.forNode(NO_NODE))
+  return new EncodedState(state, shared, keySets, workloads, byNode, elsewhere)
+}
+
+/** The key sets that workloads refer to, each one message for all nodes; added to `all`. */
+function keySetsFor(
+  workloads: ReadonlyMap<string, Workload>,
+  known: KnownKeys,
+  all: Map<string, KeySet>,
+  previous: ReadonlyMap<string, KeySet> | undefined
+): ReadonlyMap<string, KeySet> {
+  const names = [...workloads.values()].flatMap(({ endUsers }) => endUsers?.providers.map(({ keySet }) => keySet) ?? [])
+  return new Map(
+    [...new Set(names)].sort().map(name => {
+      const jwks = known.get(name)?.jwks ?? ''
+      const candidate = all.get(name) ?? previous?.get(name)
+      const message = candidate?.jwks === jwks ? candidate : create(KeySetSchema, { jwks })
+      all.set(name, message)
+      return [name, message]
+    })
+  )
 }
 
 // No node has this name.
@@ -61,6 +93,7 @@ const NO_NODE = ''
 class EncodedState implements MeshSnapshots {
   readonly state: MeshState
   readonly shared: ReadonlyMap<string, ResourceMap>
+  readonly keySets: ReadonlyMap<string, KeySet>
   readonly workloads: ReadonlyMap<string, ResourceMap>
   readonly #byNode: ReadonlyMap<string, Snapshot>
   readonly #elsewhere: Snapshot
@@ -68,12 +101,14 @@ class EncodedState implements MeshSnapshots {
   constructor(
     state: MeshState,
     shared: ReadonlyMap<string, ResourceMap>,
+    keySets: ReadonlyMap<string, KeySet>,
     workloads: ReadonlyMap<string, ResourceMap>,
     byNode: ReadonlyMap<string, Snapshot>,
     elsewhere: Snapshot
   ) {
     this.state = state
     this.shared = shared
+    this.keySets = keySets
     this.workloads = workloads
     this.#byNode = byNode
     this.#elsewhere = elsewhere
@@ -98,9 +133,14 @@ function encodeShared(state: MeshState, previous: MeshSnapshots | undefined): Re
 function snapshotOf(
   shared: ReadonlyMap<string, ResourceMap>,
   workloads: ResourceMap,
+  keySets: ResourceMap,
   before: Snapshot | undefined
 ): Snapshot {
-  const types = reuseMap(before?.types, new Map([...shared, [MESH_TYPE.workload, workloads]]))
+  const own: [string, ResourceMap][] = [
+    [MESH_TYPE.workload, workloads],
+    [MESH_TYPE.keySet, keySets]
+  ]
+  const types = reuseMap(before?.types, new Map([...shared, ...own]))
   return before !== undefined && types === before.types ? before : Object.freeze({ types })
 }
 

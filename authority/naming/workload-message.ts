@@ -1,11 +1,20 @@
 import { create } from '@bufbuild/protobuf'
 import type { Pod } from '../../shared/inventory/index.ts'
-import { type Workload, WorkloadSchema } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  type EndUserChecks,
+  type Workload,
+  WorkloadSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { EffectivePolicy } from './peer-policy.ts'
 import type { DeclaredPort } from './workload-port.ts'
 
 /** A pod as the agent of its node sees it. */
-export function workloadMessage(pod: Pod, policy: EffectivePolicy, ports: readonly DeclaredPort[]): Workload {
+export function workloadMessage(
+  pod: Pod,
+  policy: EffectivePolicy,
+  ports: readonly DeclaredPort[],
+  endUsers: EndUserChecks | undefined
+): Workload {
   return create(WorkloadSchema, {
     uid: pod.uid,
     namespace: pod.namespace,
@@ -14,6 +23,7 @@ export function workloadMessage(pod: Pod, policy: EffectivePolicy, ports: readon
     addresses: [...pod.addresses],
     ports: [...ports],
     mode: policy.mode,
-    portModes: Object.fromEntries(policy.portModes)
+    portModes: Object.fromEntries(policy.portModes),
+    ...(endUsers === undefined ? {} : { endUsers })
   })
 }

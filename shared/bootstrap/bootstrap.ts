@@ -60,6 +60,24 @@ export function createBootstrap(options: BootstrapOptions): object {
         pipeCluster(BOOTSTRAP_CLUSTERS.admin, adminSocket, { httpProtocolOptions: {} })
       ]
     },
+    // A listener within the proxy looks for HTTP on outgoing connections to ports that declare nothing. What closes
+    // after its last byte there is to be the end, and not a reset that may overtake these bytes: Envoy's default.
+    bootstrapExtensions: [
+      {
+        name: 'envoy.bootstrap.internal_listener',
+        typedConfig: {
+          '@type': 'type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener'
+        }
+      }
+    ],
+    layeredRuntime: {
+      layers: [
+        {
+          name: 'static',
+          staticLayer: { 'envoy.reloadable_features.enable_send_rst_on_user_space_socket': false }
+        }
+      ]
+    },
     // Most clusters of a mesh are never called by one pod; their statistics would be most of its proxy's memory.
     deferredStatOptions: { enableDeferredCreationStats: true }
   }

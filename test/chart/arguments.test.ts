@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { OPTIONS as AGENT } from '../../agent/options.ts'
 import { OPTIONS as AUTHORITY } from '../../authority/options.ts'
+import { CAPTURE_CHOICES } from '../../node/capture/index.ts'
 import { OPTIONS as NODE } from '../../node/options.ts'
 import { defineOptions, type OptionTable, oneOf, parseOptions } from '../../shared/config/index.ts'
 import { LOG_LEVELS } from '../../shared/log/index.ts'
@@ -66,6 +67,18 @@ describe('the arguments of', () => {
     assert.deepEqual([options['proxyDrainTime'], options['certificateLifetime']], [5_000, 3_600_000])
   })
 
+  // Unquoted in a file of values, it is a number.
+  for (const [value, expected] of [
+    [undefined, '1.3'],
+    ['1.2', '1.2'],
+    [1.2, '1.2'],
+    [1.3, '1.3']
+  ] as const)
+    it(`the authority have the minimum of TLS ${expected} where the value is ${JSON.stringify(value)}`, () => {
+      const values = value === undefined ? {} : { minimumTlsWithoutProxy: value }
+      assert.equal(optionsOf(render({ values }), 'authority')['minimumTlsWithoutProxy'], expected)
+    })
+
   it('authority and agent agree on who they are', () => {
     const manifests = render({ values: { trustDomain: 'td.example', logLevel: 'debug' }, namespace: 'mesh' })
     const [agent, authority] = [optionsOf(manifests, 'agent'), optionsOf(manifests, 'authority')]
@@ -87,6 +100,12 @@ describe('the arguments of', () => {
       assert.ok(
         container(manifests, program)['volumeMounts'].some(({ mountPath }: Manifest) => mountPath === agent['state'])
       )
+  })
+
+  it('node say by what to capture, in every word that the chart allows', () => {
+    for (const capture of CAPTURE_CHOICES)
+      assert.equal(optionsOf(render({ values: { agent: { capture } } }), 'node')['capture'], capture)
+    assert.equal(optionsOf(render(), 'node')['capture'], 'auto')
   })
 
   it('agent name files that are mounted', () => {

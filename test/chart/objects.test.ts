@@ -31,7 +31,7 @@ describe('the chart', () => {
     for (const { kind, metadata } of manifests) {
       assert.equal(metadata.namespace, clusterWide.test(kind) ? undefined : NAMESPACE, `${kind} ${metadata.name}`)
       assert.equal(metadata.labels['app.kubernetes.io/part-of'], 'countersign', `${kind} ${metadata.name}`)
-      assert.match(metadata.name, /countersign|^peerauthentications\.security\.istio\.io$/)
+      assert.match(metadata.name, /countersign|^(peer|request)authentications\.security\.istio\.io$/)
     }
   })
 
@@ -119,7 +119,7 @@ describe('privileges', () => {
       assert.deepEqual(securityContext.capabilities.drop, ['ALL'], name)
       assert.deepEqual(securityContext.seccompProfile, { type: 'RuntimeDefault' }, name)
       const { add } = securityContext.capabilities
-      assert.deepEqual(add, name === 'node' ? ['SYS_PTRACE', 'SYS_ADMIN', 'NET_ADMIN'] : undefined, name)
+      assert.deepEqual(add, name === 'node' ? ['SYS_PTRACE', 'SYS_ADMIN', 'NET_ADMIN', 'NET_RAW'] : undefined, name)
       if (!['node', 'agent'].includes(name)) assert.equal(securityContext.runAsNonRoot, true, name)
     }
   })
@@ -139,15 +139,32 @@ describe('privileges', () => {
         '/var/lib/kubelet/pods',
         '/var/lib/kubelet/plugins/csi.countersign.dev',
         '/var/lib/kubelet/plugins_registry',
-        '/proc'
+        '/proc',
+        '/run/xtables.lock'
       ]
     )
   })
 
+  for (const [capture, needed] of Object.entries({
+    auto: true,
+    iptables: true,
+    'iptables-legacy': true,
+    nftables: false,
+    'iptables-nft': false
+  }))
+    it(`${needed ? '' : 'do not '}include what iptables-legacy needs when capture is by ${capture}`, () => {
+      const pod = podOf(find(render({ values: { agent: { capture } } }), 'DaemonSet', 'countersign-agent'))
+      const { securityContext, volumeMounts } = containerOf(pod, 'node')
+      const names = (list: readonly Manifest[]): string[] => list.map(({ name }) => name)
+      assert.equal(securityContext.capabilities.add.includes('NET_RAW'), needed)
+      assert.equal(names(volumeMounts).includes('xtables-lock'), needed)
+      assert.equal(names(pod['volumes']).includes('xtables-lock'), needed)
+    })
+
   it('of the registration and the socket of the kubelet are those of node, tokens and trust those of agent', () => {
     const mounts = (name: string): string[] =>
       containerOf(agent, name)['volumeMounts'].map((mount: Manifest) => mount['name'])
-    assert.deepEqual(mounts('node'), ['state', 'proc', 'pods', 'plugin', 'registration'])
+    assert.deepEqual(mounts('node'), ['state', 'proc', 'pods', 'plugin', 'registration', 'xtables-lock'])
     assert.deepEqual(mounts('agent'), ['state', 'pods', 'token', 'bundle'])
   })
 
@@ -189,14 +206,21 @@ describe('privileges', () => {
     assert.deepEqual(rules.sort(), [
       'ClusterRole countersign-authority /openid/v1/jwks,/.well-known/openid-configuration  get',
       'ClusterRole countersign-authority endpointslices  list,watch',
+      'ClusterRole countersign-authority enduserauthentications  list,watch',
+      'ClusterRole countersign-authority enduserauthentications/status  patch',
       'ClusterRole countersign-authority namespaces,pods,services  list,watch',
-      'ClusterRole countersign-authority peerauthentications  list,watch',
+      'ClusterRole countersign-authority peerauthentications,requestauthentications  list,watch',
+      'ClusterRole countersign-authority peerauthentications/status,requestauthentications/status  patch',
       'ClusterRole countersign-uninstall-check pods  list',
       'ClusterRole countersign-webhook mutatingwebhookconfigurations,validatingwebhookconfigurations countersign-webhook list,watch,patch',
       'Role countersign-authority configmaps countersign-bundle list,watch,create,patch',
+      'Role countersign-authority configmaps countersign-key-sets get,create,patch',
+      'Role countersign-authority leases  create',
+      'Role countersign-authority leases countersign-authority get,update',
       'Role countersign-authority secrets  create',
       'Role countersign-authority secrets countersign-root get',
-      'Role countersign-uninstall-delete-state configmaps countersign-bundle delete',
+      'Role countersign-uninstall-delete-state configmaps countersign-bundle,countersign-key-sets delete',
+      'Role countersign-uninstall-delete-state leases countersign-authority delete',
       'Role countersign-uninstall-delete-state secrets countersign-root,countersign-webhook-ca delete',
       'Role countersign-webhook secrets  create',
       'Role countersign-webhook secrets countersign-webhook-ca get,update'
@@ -346,32 +370,55 @@ function matches({ matchExpressions }: Manifest, labels: Readonly<Record<string,
 }
 
 describe('the definitions of policies', () => {
-  const [definition] = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition')
+  const definitions = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition')
+  const kinds = definitions.map(({ spec }) => `${spec.group}/${spec.names.kind}`)
 
-  it('stay when the chart goes', () => {
-    assert.equal(definition?.['metadata'].annotations['helm.sh/resource-policy'], 'keep')
+  it('are those of Istio and ours', () => {
+    assert.deepEqual(kinds.sort(), [
+      'countersign.dev/EndUserAuthentication',
+      'security.istio.io/PeerAuthentication',
+      'security.istio.io/RequestAuthentication'
+    ])
   })
 
-  it('are those of Istio: both versions served, v1 stored', () => {
-    const { group, names, versions } = definition?.['spec'] ?? {}
-    assert.deepEqual(
-      [group, names.kind, names.plural],
-      ['security.istio.io', 'PeerAuthentication', 'peerauthentications']
-    )
-    assert.deepEqual(
-      versions.map(({ name, served, storage }: Manifest) => [name, served, storage]),
-      [
-        ['v1', true, true],
-        ['v1beta1', true, false]
-      ]
-    )
-    assert.deepEqual(versions[0].schema, versions[1].schema)
-  })
+  for (const { metadata, spec } of definitions) {
+    it(`stay when the chart goes: ${metadata.name}`, () => {
+      assert.equal(metadata.annotations['helm.sh/resource-policy'], 'keep')
+    })
+
+    it(`serve every version and store v1: ${metadata.name}`, () => {
+      assert.equal(metadata.name, `${spec.names.plural}.${spec.group}`)
+      const versions = spec.group === 'security.istio.io' ? ['v1', 'v1beta1'] : ['v1']
+      assert.deepEqual(
+        spec.versions.map(({ name, served, storage, subresources }: Manifest) => [name, served, storage, subresources]),
+        versions.map(name => [name, true, name === 'v1', { status: {} }])
+      )
+      for (const { schema } of spec.versions) assert.deepEqual(schema, spec.versions[0].schema)
+    })
+
+    it(`are asked of the webhook and followed by the authority: ${metadata.name}`, () => {
+      const { webhooks } = find(manifests, 'ValidatingWebhookConfiguration', 'countersign-webhook')
+      const served = spec.versions.map(({ name }: Manifest) => name)
+      const asked = webhooks[0].rules.filter(
+        ({ apiGroups, apiVersions, resources }: Manifest) =>
+          apiGroups.includes(spec.group) &&
+          served.every((version: string) => apiVersions.includes(version)) &&
+          resources.includes(spec.names.plural)
+      )
+      assert.equal(asked.length, 1)
+      const { rules } = find(manifests, 'ClusterRole', 'countersign-authority')
+      const followed = rules.filter(
+        ({ apiGroups, resources, verbs }: Manifest) =>
+          apiGroups?.includes(spec.group) && resources.includes(spec.names.plural) && verbs.includes('watch')
+      )
+      assert.equal(followed.length, 1)
+    })
+  }
 
   it('can be left out', () => {
     const without = render({ values: { crds: { enabled: false } } })
     assert.ok(!without.some(({ kind }) => kind === 'CustomResourceDefinition'))
-    assert.equal(without.length, manifests.length - 1)
+    assert.equal(without.length, manifests.length - definitions.length)
   })
 })
 
@@ -404,7 +451,9 @@ describe('uninstalling', () => {
       'delete',
       `/api/v1/namespaces/${NAMESPACE}/secrets/countersign-root`,
       `/api/v1/namespaces/${NAMESPACE}/secrets/countersign-webhook-ca`,
-      `/api/v1/namespaces/${NAMESPACE}/configmaps/countersign-bundle`
+      `/api/v1/namespaces/${NAMESPACE}/configmaps/countersign-bundle`,
+      `/api/v1/namespaces/${NAMESPACE}/configmaps/countersign-key-sets`,
+      `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/countersign-authority`
     ])
   })
 })

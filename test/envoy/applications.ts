@@ -10,6 +10,8 @@ export interface Seen {
   readonly method: string
   readonly url: string
   readonly headers: IncomingHttpHeaders
+  /** The same as they came: name, value, name, value. */
+  readonly rawHeaders: readonly string[]
   /** Where the connection came from. */
   readonly source: string
 }
@@ -23,8 +25,8 @@ export interface Application {
 /** Answers 200 and what it saw as JSON; echoes the bytes of a WebSocket after the handshake. */
 export async function startHttpApplication(address: string, port: number): Promise<Application> {
   const server = createHttpServer((request, response) => {
-    const { httpVersion, method = '', url = '', headers, socket } = request
-    const seen: Seen = { protocol: httpVersion, method, url, headers, source: socket.remoteAddress ?? '' }
+    const { httpVersion, method = '', url = '', headers, rawHeaders, socket } = request
+    const seen: Seen = { protocol: httpVersion, method, url, headers, rawHeaders, source: socket.remoteAddress ?? '' }
     response.setHeader('content-type', 'application/json').end(JSON.stringify(seen))
   })
   server.on('upgrade', (_, socket) => {
@@ -38,8 +40,8 @@ export async function startHttpApplication(address: string, port: number): Promi
 /** The same in HTTP/2 with prior knowledge, and in nothing else. */
 export async function startHttp2Application(address: string, port: number): Promise<Application> {
   const server = createHttp2Server((request, response) => {
-    const { httpVersion, method = '', url = '', headers, socket } = request
-    const seen: Seen = { protocol: httpVersion, method, url, headers, source: socket.remoteAddress ?? '' }
+    const { httpVersion, method = '', url = '', headers, rawHeaders, socket } = request
+    const seen: Seen = { protocol: httpVersion, method, url, headers, rawHeaders, source: socket.remoteAddress ?? '' }
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(seen))
   })

@@ -66,6 +66,8 @@ export interface Conversation {
   write(text: string | Buffer): void
   /** Resolves with all that came, once it holds `text`; rejects when the connection ends before. */
   received(text: string): Promise<string>
+  /** Resolves with all that came, once it is `complete`; rejects when the connection ends before. */
+  whole(complete: (all: string) => boolean): Promise<string>
   /** Resolves with all that came, once the other end has closed or reset. */
   ended(): Promise<string>
   close(): void
@@ -115,6 +117,7 @@ function converse(socket: Socket): Conversation {
     socket,
     write: text => void socket.write(text),
     received: text => until(() => all.includes(text), JSON.stringify(text)),
+    whole: complete => until(() => complete(all), 'whole answer'),
     ended: () => until(() => over, 'end'),
     close: () => void socket.destroy()
   }

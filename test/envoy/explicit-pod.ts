@@ -24,8 +24,15 @@ export interface ExplicitPod {
 
 const PEER = 'pod:test'
 
-/** Stopped by its caller. Rejects when the proxy refuses anything that it is given. */
-export async function startExplicitPod(state: MeshState, pod: PodState): Promise<ExplicitPod> {
+/**
+ * Stopped by its caller. Rejects when the proxy refuses anything that it is given. `adapt`: what the proxy of a test is
+ * given instead of a snapshot.
+ */
+export async function startExplicitPod(
+  state: MeshState,
+  pod: PodState,
+  adapt: (snapshot: Snapshot) => Snapshot = snapshot => snapshot
+): Promise<ExplicitPod> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-pod-'))
   const socketPath = join(folder, 'agent.sock')
   const source = new FakeSnapshotSource()
@@ -40,7 +47,7 @@ export async function startExplicitPod(state: MeshState, pod: PodState): Promise
 
   let current: Snapshot = { types: new Map() }
   const update: ExplicitPod['update'] = async (newState, newPod) => {
-    const next = composeSnapshot(newState, newPod)
+    const next = adapt(composeSnapshot(newState, newPod))
     const seen = observer.lines.length
     const changes = changesBetween(current, next, observer.matching('accepted').join(' '))
     current = next

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
   EVERY_PROTOCOL,
   manyServices,
@@ -9,14 +10,23 @@ import {
   newState,
   newSvid,
   newWorkload,
-  spiffeId
+  spiffeId,
+  withTls12
 } from '../../agent/proxy/fixtures.test-support.ts'
 import { composeSnapshot, type Interception } from '../../agent/proxy/index.ts'
 import { createBootstrap } from '../../shared/bootstrap/index.ts'
 import type { Probe } from '../../shared/probes/index.ts'
-import { MutualTlsMode, Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  type EndUserChecks,
+  EndUserChecksSchema,
+  MutualTlsMode,
+  Protocol
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'
+import { keySet, newSigningKey } from '../oidc/index.ts'
 import { validateConfig, validateSnapshot } from './index.ts'
+
+type EndUserChecksInit = Exclude<MessageInitShape<typeof EndUserChecksSchema>, EndUserChecks>
 
 const bootstrap = createBootstrap({
   nodeId: 'b1946ac9-0000-4000-8000-000000000001',
@@ -63,6 +73,87 @@ const PROBES: readonly Probe[] = [
   }
 ]
 
+const KEYS = { keys: keySet(newSigningKey('RS256'), newSigningKey('ES384'), newSigningKey('EdDSA')) }
+const PROVIDER = { name: 'provider', issuer: 'https://issuer.test', keySet: 'keys' }
+const EVERYWHERE = { providers: ['provider'], required: true }
+
+const END_USERS: Readonly<Record<string, { checks: EndUserChecksInit; keySets: Readonly<Record<string, string>> }>> = {
+  'every request with a token': { checks: { providers: [PROVIDER], rules: [EVERYWHERE] }, keySets: KEYS },
+  'no rule at all': { checks: { providers: [PROVIDER] }, keySets: KEYS },
+  'keys that nobody has heard of yet': { checks: { providers: [PROVIDER], rules: [EVERYWHERE] }, keySets: {} },
+  'keys that there are not': { checks: { providers: [PROVIDER], rules: [EVERYWHERE] }, keySets: { keys: '' } },
+  'a token where there is one': {
+    checks: { providers: [PROVIDER], rules: [{ ...EVERYWHERE, required: false }] },
+    keySets: KEYS
+  },
+  'several issuers': {
+    checks: {
+      providers: ['a', 'b', 'c'].map(name => ({ ...PROVIDER, name, issuer: `https://${name}.test` })),
+      rules: [
+        { providers: ['a', 'b'], required: true, includePaths: ['/x'] },
+        { providers: ['a', 'b', 'c'], required: false }
+      ]
+    },
+    keySets: KEYS
+  },
+  'everything that there is': {
+    checks: {
+      providers: [
+        {
+          ...PROVIDER,
+          name: 'shop/a "name" with [everything]',
+          audiences: ['web', 'https://shop.test'],
+          fromHeaders: [
+            { name: 'Authorization', prefix: 'Bearer ' },
+            { name: 'x-token', prefix: '' }
+          ],
+          fromParams: ['token', 'a"b'],
+          fromCookies: ['session'],
+          forward: false,
+          payloadHeader: 'x-user',
+          claimHeaders: [
+            { header: 'x-user.name+roles', claim: 'realm.roles' },
+            { header: `x-${'long-'.repeat(60)}`, claim: 'a'.repeat(200) }
+          ],
+          requireExpiration: true,
+          spaceDelimitedClaims: ['groups', 'scope']
+        }
+      ],
+      rules: [
+        {
+          providers: ['shop/a "name" with [everything]'],
+          required: true,
+          includePaths: [
+            '/api/*',
+            '*.html',
+            '/a*',
+            '/users/{id}/keys',
+            '/files/{**}',
+            '/a+(b)$',
+            `/${'long/'.repeat(200)}*`
+          ],
+          excludePaths: ['/api/open/*', '/a%40b', '/café', `/${'long/'.repeat(200)}open`],
+          methods: ['GET', 'M-SEARCH']
+        }
+      ]
+    },
+    keySets: KEYS
+  },
+  'sixty-four paths': {
+    checks: {
+      providers: [PROVIDER],
+      rules: [
+        {
+          ...EVERYWHERE,
+          includePaths: Array.from({ length: 64 }, (_, index) => `/api/v1/department-${index}/{id}/documents/*`),
+          excludePaths: Array.from({ length: 64 }, (_, index) => `/api/v1/department-${index}/public/documents/*`)
+        }
+      ]
+    },
+    keySets: KEYS
+  }
+}
+
 describe('Envoy', () => {
   let root: Issuer
   let foreign: Issuer
@@ -79,6 +170,31 @@ describe('Envoy', () => {
       /exceeds maximum UNIX domain socket path size/
     )
   })
+
+  for (const [how, interception] of Object.entries(INTERCEPTIONS))
+    it(`accepts ${how} pod that takes TLS 1.2 from clients without a proxy`, async () => {
+      const state = withTls12(newState({ roots: [root] }))
+      const workload = newWorkload({
+        ports: [...EVERY_PROTOCOL, Protocol.UNSPECIFIED].map((protocol, index) => ({ number: 8080 + index, protocol }))
+      })
+      const svid = await newSvid(root, spiffeId('shop', 'orders'))
+      await validateSnapshot(bootstrap, composeSnapshot(state, { workload, svid, interception, probes: [] }))
+    })
+
+  for (const [how, interception] of Object.entries(INTERCEPTIONS))
+    for (const [kind, { checks, keySets }] of Object.entries(END_USERS))
+      it(`accepts ${how} pod with end users: ${kind}`, async () => {
+        const state = newState({ roots: [root], keySets })
+        const workload = newWorkload({
+          ports: [...EVERY_PROTOCOL, Protocol.UNSPECIFIED].map((protocol, index) => ({
+            number: 8080 + index,
+            protocol
+          })),
+          endUsers: create(EndUserChecksSchema, checks)
+        })
+        const svid = await newSvid(root, spiffeId('shop', 'orders'))
+        await validateSnapshot(bootstrap, composeSnapshot(state, { workload, svid, interception, probes: [] }))
+      })
 
   for (const [how, interception] of Object.entries(INTERCEPTIONS))
     for (const [mode, value] of Object.entries(MODES))

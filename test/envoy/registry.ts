@@ -6,7 +6,10 @@ import { ClusterLoadAssignmentSchema } from '../../shared/proto/gen/envoy/config
 import { ListenerSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_pb.js'
 import { RouteConfigurationSchema } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
 import { ExpressionFilterSchema } from '../../shared/proto/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js'
+import { HttpGrpcAccessLogConfigSchema } from '../../shared/proto/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js'
 import { StdoutAccessLogSchema } from '../../shared/proto/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js'
+import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
+import { JwtAuthenticationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LuaPerRouteSchema, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
 import { RouterSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { UpstreamCodecSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js'
@@ -15,8 +18,9 @@ import { OriginalDstSchema } from '../../shared/proto/gen/envoy/extensions/filte
 import { TlsInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { HttpConnectionManagerSchema } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../shared/proto/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
-import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
+import { HeaderMutationSchema as EarlyHeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
 import {
+  ApplicationProtocolInputSchema,
   DestinationIPInputSchema,
   DestinationPortInputSchema
 } from '../../shared/proto/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js'
@@ -31,20 +35,25 @@ import { SPIFFECertValidatorConfigSchema } from '../../shared/proto/gen/envoy/ex
 import { TcpConnectionPoolProtoSchema } from '../../shared/proto/gen/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js'
 import { HttpProtocolOptionsSchema } from '../../shared/proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import { IPMatcherSchema } from '../../shared/proto/gen/xds/type/matcher/v3/ip_pb.js'
+import { TypedStructSchema } from '../../shared/xds/index.ts'
 
 /** Every message that a configuration may hold in a google.protobuf.Any, and the resources themselves. */
 export const envoyRegistry: Registry = createRegistry(
+  ApplicationProtocolInputSchema,
   ClusterSchema,
   ClusterLoadAssignmentSchema,
   DestinationIPInputSchema,
   DestinationPortInputSchema,
   DownstreamTlsContextSchema,
+  EarlyHeaderMutationSchema,
   ExpressionFilterSchema,
   HeaderMutationSchema,
   HttpConnectionManagerSchema,
+  HttpGrpcAccessLogConfigSchema,
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
   IPMatcherSchema,
+  JwtAuthenticationSchema,
   ListenerSchema,
   LuaPerRouteSchema,
   LuaSchema,
@@ -61,6 +70,7 @@ export const envoyRegistry: Registry = createRegistry(
   TcpProxySchema,
   TlsInspectorSchema,
   TypedExtensionConfigSchema,
+  TypedStructSchema,
   UpstreamCodecSchema,
   UpstreamTlsContextSchema
 )

@@ -41,7 +41,7 @@ function inline(value: JsonValue, parts: Parts): JsonValue {
   if ('sdsConfig' in value) return { name: String(parts('secret', String(value['name']))['name']) }
   if ('configDiscovery' in value) {
     const name = String(value['name'])
-    return { name, typedConfig: parts('extensionConfig', name)['typedConfig'] ?? {} }
+    return { name, typedConfig: inline(parts('extensionConfig', name)['typedConfig'] ?? {}, parts) }
   }
   if ('edsClusterConfig' in value) {
     const { edsClusterConfig: _, ...cluster } = value

@@ -1,8 +1,8 @@
 // A request that the proxy of a server could not hand to its application reached nobody: the proxy of the client sends
-// it to another endpoint. What an application has heard is never sent twice.
+// it to another endpoint. What an application may have heard is not sent twice, but for what does no harm.
 
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { newEndpoints } from '../../agent/proxy/fixtures.test-support.ts'
 import { callThrough } from './calls.ts'
@@ -30,7 +30,13 @@ describe('a request to an application that has just ended', () => {
     const state = { ...pods.state, endpoints: new Map(pods.state.endpoints).set('shop/orders', orders) }
     await pods.client.update(state, pods.clientPod)
   }
-  const post = () => callThrough(pods.client.address, 'http://orders/', { method: 'POST' })
+  const send = (method: string) => callThrough(pods.client.address, 'http://orders/', { method })
+  const post = () => send('POST')
+  /** An application where there is none else. */
+  const serve = async (listener: RequestListener): Promise<void> => {
+    application = createServer(listener)
+    await new Promise<void>(resolve => application?.listen(pods.port('closed'), `${NETWORK}.101`, resolve))
+  }
 
   it('is answered by another endpoint, whatever its method', async () => {
     await lead('closed', 'http')
@@ -50,11 +56,10 @@ describe('a request to an application that has just ended', () => {
 
   it('is not repeated because an application claims so', async () => {
     let heard = 0
-    application = createServer((_, response) => {
+    await serve((_, response) => {
       heard++
       response.writeHead(503, { [HEADER]: 'true', connection: 'close' }).end()
     })
-    await new Promise<void>(resolve => application?.listen(pods.port('closed'), `${NETWORK}.101`, resolve))
     await lead('closed', 'http')
     const statuses: number[] = []
     while (heard === 0) {
@@ -65,4 +70,34 @@ describe('a request to an application that has just ended', () => {
     }
     assert.deepEqual([heard, statuses.at(-1)], [1, 503])
   })
+
+  /** What the caller got, until an application that closes connections instead of answering was asked. */
+  const untilBrokenOff = async (method: string): Promise<{ heard: number; statuses: number[] }> => {
+    let heard = 0
+    await serve(({ socket }) => {
+      heard++
+      socket.destroy()
+    })
+    await lead('closed', 'http')
+    const statuses: number[] = []
+    while (heard === 0) {
+      const { status, headers } = await send(method)
+      statuses.push(status)
+      assert.equal(headers[HEADER], undefined)
+      assert.ok(statuses.length < 100, 'the endpoint was never chosen')
+    }
+    return { heard, statuses }
+  }
+
+  for (const method of ['GET', 'HEAD', 'OPTIONS'])
+    it(`is answered by another endpoint when the connection is closed instead, as ${method} is safe`, async () => {
+      const { heard, statuses } = await untilBrokenOff(method)
+      assert.deepEqual([heard, new Set(statuses)], [1, new Set([200])])
+    })
+
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+    it(`is not repeated when the connection is closed instead: who knows what ${method} has done`, async () => {
+      const { heard, statuses } = await untilBrokenOff(method)
+      assert.deepEqual([heard, statuses.at(-1)], [1, 503])
+    })
 })

@@ -36,16 +36,26 @@ export interface TestShopOptions {
   /** Each test file has a network of its own, so that files can run side by side. */
   readonly network: string
   readonly certificateLifetime: string
+  /** Variables for every program, beside those of this machine. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Only the mesh: no pods yet. */
   readonly empty?: true
 }
 
 export async function startTestMesh({
   network,
-  certificateLifetime
+  certificateLifetime,
+  environment = {}
 }: TestShopOptions): Promise<{ mesh: LocalMesh; close(): Promise<void> }> {
   const folder = await mkdtemp('/tmp/countersign-test-')
-  const mesh = new LocalMesh({ folder, network, certificateLifetime, ...findEnvoy() })
+  const { envoy, environment: machine } = findEnvoy()
+  const mesh = new LocalMesh({
+    folder,
+    network,
+    certificateLifetime,
+    envoy,
+    environment: { ...machine, ...environment }
+  })
   const close = async (): Promise<void> => {
     await mesh.stop()
     await rm(folder, { recursive: true, force: true })

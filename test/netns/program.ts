@@ -9,11 +9,22 @@ import { ApplyRequestSchema, Capture } from '../../shared/proto/gen/countersign/
 import { unaryCall } from '../../shared/rpc/index.ts'
 import { end, eventually } from './pod.ts'
 
-// To enter a namespace, to program it, and to look at the namespaces of other users' processes.
-const CAPABILITIES = ['sys_admin', 'net_admin', 'sys_ptrace']
+// To enter a namespace, to program it, to look at the namespaces of other users' processes; the last is for
+// iptables-legacy alone.
+const CAPABILITIES = ['sys_admin', 'net_admin', 'sys_ptrace', 'net_raw']
+
+export interface ProgramOptions {
+  /** The value of `--capture`; its default unless given. */
+  readonly capture?: string
+  /** Capabilities that it does not have. */
+  readonly withoutCapabilities?: readonly string[]
+  /** Programs that cannot be run, by their paths. */
+  readonly withoutPrograms?: readonly string[]
+}
 
 /** The program of the privileged container, with the rights that it has in a cluster and no others. */
 export class Program {
+  readonly #options: ProgramOptions
   readonly folder = mkdtempSync(join(tmpdir(), 'countersign-netns-'))
   /** Where the agent asks it. */
   readonly socket = join(this.folder, 'state/node.sock')
@@ -21,15 +32,23 @@ export class Program {
   #client: Client | undefined
   output = ''
 
+  constructor(options: ProgramOptions = {}) {
+    this.#options = options
+  }
+
   async start(): Promise<void> {
     for (const folder of ['state', 'csi', 'registration', 'kubelet', 'proc'])
       mkdirSync(join(this.folder, folder), { recursive: true })
     const flags = ['state', 'registration', 'kubelet', 'proc'].flatMap(name => [`--${name}`, join(this.folder, name)])
-    const rights = ['setpriv', '--inh-caps=-all', `--bounding-set=-all,${CAPABILITIES.map(name => `+${name}`).join()}`]
+    const { capture, withoutCapabilities = [], withoutPrograms = [] } = this.#options
+    if (capture !== undefined) flags.push(`--capture=${capture}`)
+    const kept = CAPABILITIES.filter(name => !withoutCapabilities.includes(name)).map(name => `+${name}`)
+    const rights = ['setpriv', '--inh-caps=-all', `--bounding-set=-all,${kept.join()}`]
     const program = [process.execPath, join(import.meta.dirname, '../../node/main.ts'), '--node=node-1', ...flags]
     const more = ['--health=127.0.0.1:0', `--csi-socket=${this.folder}/csi/csi.sock`]
     // The node's processes are seen at a mount, as in a container that has process ids of its own.
-    const prepare = `mount --rbind /proc ${this.folder}/proc && mount -t proc proc /proc && exec "$@"`
+    const hide = withoutPrograms.map(path => `mount --bind /dev/null ${path} && `).join('')
+    const prepare = `mount --rbind /proc ${this.folder}/proc && mount -t proc proc /proc && ${hide}exec "$@"`
     this.output = ''
     const child = spawn(
       'unshare',

@@ -3,7 +3,7 @@
 // @generated from file countersign/mesh/v1/mesh.proto (package countersign.mesh.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
@@ -29,6 +29,11 @@ export declare type Mesh = Message<"countersign.mesh.v1.Mesh"> & {
    * @generated from field: string cluster_domain = 3;
    */
   clusterDomain: string;
+
+  /**
+   * @generated from field: bool tls12_without_proxy = 4;
+   */
+  tls12WithoutProxy: boolean;
 };
 
 /**
@@ -101,6 +106,11 @@ export declare type Workload = Message<"countersign.mesh.v1.Workload"> & {
    * @generated from field: map<uint32, countersign.mesh.v1.MutualTlsMode> port_modes = 8;
    */
   portModes: { [key: number]: MutualTlsMode };
+
+  /**
+   * @generated from field: countersign.mesh.v1.EndUserChecks end_users = 9;
+   */
+  endUsers?: EndUserChecks | undefined;
 };
 
 /**
@@ -108,6 +118,220 @@ export declare type Workload = Message<"countersign.mesh.v1.Workload"> & {
  * Use `create(WorkloadSchema)` to create a new message.
  */
 export declare const WorkloadSchema: GenMessage<Workload>;
+
+/**
+ * @generated from message countersign.mesh.v1.EndUserChecks
+ */
+export declare type EndUserChecks = Message<"countersign.mesh.v1.EndUserChecks"> & {
+  /**
+   * @generated from field: repeated countersign.mesh.v1.TokenProvider providers = 1;
+   */
+  providers: TokenProvider[];
+
+  /**
+   * @generated from field: repeated countersign.mesh.v1.TokenRule rules = 2;
+   */
+  rules: TokenRule[];
+};
+
+/**
+ * Describes the message countersign.mesh.v1.EndUserChecks.
+ * Use `create(EndUserChecksSchema)` to create a new message.
+ */
+export declare const EndUserChecksSchema: GenMessage<EndUserChecks>;
+
+/**
+ * @generated from message countersign.mesh.v1.TokenProvider
+ */
+export declare type TokenProvider = Message<"countersign.mesh.v1.TokenProvider"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * @generated from field: repeated string audiences = 3;
+   */
+  audiences: string[];
+
+  /**
+   * @generated from field: string key_set = 4;
+   */
+  keySet: string;
+
+  /**
+   * @generated from field: repeated countersign.mesh.v1.TokenHeader from_headers = 5;
+   */
+  fromHeaders: TokenHeader[];
+
+  /**
+   * @generated from field: repeated string from_params = 6;
+   */
+  fromParams: string[];
+
+  /**
+   * @generated from field: repeated string from_cookies = 7;
+   */
+  fromCookies: string[];
+
+  /**
+   * @generated from field: bool forward = 8;
+   */
+  forward: boolean;
+
+  /**
+   * @generated from field: string payload_header = 9;
+   */
+  payloadHeader: string;
+
+  /**
+   * @generated from field: repeated countersign.mesh.v1.ClaimHeader claim_headers = 10;
+   */
+  claimHeaders: ClaimHeader[];
+
+  /**
+   * @generated from field: bool require_expiration = 11;
+   */
+  requireExpiration: boolean;
+
+  /**
+   * @generated from field: repeated string space_delimited_claims = 12;
+   */
+  spaceDelimitedClaims: string[];
+};
+
+/**
+ * Describes the message countersign.mesh.v1.TokenProvider.
+ * Use `create(TokenProviderSchema)` to create a new message.
+ */
+export declare const TokenProviderSchema: GenMessage<TokenProvider>;
+
+/**
+ * @generated from message countersign.mesh.v1.TokenHeader
+ */
+export declare type TokenHeader = Message<"countersign.mesh.v1.TokenHeader"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.TokenHeader.
+ * Use `create(TokenHeaderSchema)` to create a new message.
+ */
+export declare const TokenHeaderSchema: GenMessage<TokenHeader>;
+
+/**
+ * @generated from message countersign.mesh.v1.ClaimHeader
+ */
+export declare type ClaimHeader = Message<"countersign.mesh.v1.ClaimHeader"> & {
+  /**
+   * @generated from field: string header = 1;
+   */
+  header: string;
+
+  /**
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.ClaimHeader.
+ * Use `create(ClaimHeaderSchema)` to create a new message.
+ */
+export declare const ClaimHeaderSchema: GenMessage<ClaimHeader>;
+
+/**
+ * @generated from message countersign.mesh.v1.TokenRule
+ */
+export declare type TokenRule = Message<"countersign.mesh.v1.TokenRule"> & {
+  /**
+   * @generated from field: repeated string include_paths = 1;
+   */
+  includePaths: string[];
+
+  /**
+   * @generated from field: repeated string exclude_paths = 2;
+   */
+  excludePaths: string[];
+
+  /**
+   * @generated from field: repeated string methods = 3;
+   */
+  methods: string[];
+
+  /**
+   * @generated from field: repeated string providers = 4;
+   */
+  providers: string[];
+
+  /**
+   * @generated from field: bool required = 5;
+   */
+  required: boolean;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.TokenRule.
+ * Use `create(TokenRuleSchema)` to create a new message.
+ */
+export declare const TokenRuleSchema: GenMessage<TokenRule>;
+
+/**
+ * @generated from message countersign.mesh.v1.KeySet
+ */
+export declare type KeySet = Message<"countersign.mesh.v1.KeySet"> & {
+  /**
+   * @generated from field: string jwks = 1;
+   */
+  jwks: string;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.KeySet.
+ * Use `create(KeySetSchema)` to create a new message.
+ */
+export declare const KeySetSchema: GenMessage<KeySet>;
+
+/**
+ * @generated from message countersign.mesh.v1.ReportUnknownKeyRequest
+ */
+export declare type ReportUnknownKeyRequest = Message<"countersign.mesh.v1.ReportUnknownKeyRequest"> & {
+  /**
+   * @generated from field: string pod_uid = 1;
+   */
+  podUid: string;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.ReportUnknownKeyRequest.
+ * Use `create(ReportUnknownKeyRequestSchema)` to create a new message.
+ */
+export declare const ReportUnknownKeyRequestSchema: GenMessage<ReportUnknownKeyRequest>;
+
+/**
+ * @generated from message countersign.mesh.v1.ReportUnknownKeyResponse
+ */
+export declare type ReportUnknownKeyResponse = Message<"countersign.mesh.v1.ReportUnknownKeyResponse"> & {
+};
+
+/**
+ * Describes the message countersign.mesh.v1.ReportUnknownKeyResponse.
+ * Use `create(ReportUnknownKeyResponseSchema)` to create a new message.
+ */
+export declare const ReportUnknownKeyResponseSchema: GenMessage<ReportUnknownKeyResponse>;
 
 /**
  * @generated from message countersign.mesh.v1.WorkloadPort
@@ -226,6 +450,16 @@ export declare type PortEndpoints = Message<"countersign.mesh.v1.PortEndpoints">
    * @generated from field: repeated countersign.mesh.v1.Endpoint endpoints = 2;
    */
   endpoints: Endpoint[];
+
+  /**
+   * @generated from field: repeated countersign.mesh.v1.Endpoint unready = 3;
+   */
+  unready: Endpoint[];
+
+  /**
+   * @generated from field: repeated countersign.mesh.v1.Endpoint untrusted = 4;
+   */
+  untrusted: Endpoint[];
 };
 
 /**
@@ -324,4 +558,18 @@ export enum Protocol {
  * Describes the enum countersign.mesh.v1.Protocol.
  */
 export declare const ProtocolSchema: GenEnum<Protocol>;
+
+/**
+ * @generated from service countersign.mesh.v1.EndUserKeys
+ */
+export declare const EndUserKeys: GenService<{
+  /**
+   * @generated from rpc countersign.mesh.v1.EndUserKeys.ReportUnknownKey
+   */
+  reportUnknownKey: {
+    methodKind: "unary";
+    input: typeof ReportUnknownKeyRequestSchema;
+    output: typeof ReportUnknownKeyResponseSchema;
+  },
+}>;
 

@@ -3,13 +3,13 @@
 // @generated from file countersign/mesh/v1/mesh.proto (package countersign.mesh.v1, syntax proto3)
 /* eslint-disable */
 
-import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file countersign/mesh/v1/mesh.proto.
  */
 export const file_countersign_mesh_v1_mesh = /*@__PURE__*/
-  fileDesc("Ch5jb3VudGVyc2lnbi9tZXNoL3YxL21lc2gucHJvdG8SE2NvdW50ZXJzaWduLm1lc2gudjEibQoETWVzaBIUCgx0cnVzdF9kb21haW4YASABKAkSNwoNdHJ1c3RfYnVuZGxlcxgCIAMoCzIgLmNvdW50ZXJzaWduLm1lc2gudjEuVHJ1c3RCdW5kbGUSFgoOY2x1c3Rlcl9kb21haW4YAyABKAkiMgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEg0KBXJvb3RzGAIgAygMIuACCghXb3JrbG9hZBILCgN1aWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSFwoPc2VydmljZV9hY2NvdW50GAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIwCgVwb3J0cxgGIAMoCzIhLmNvdW50ZXJzaWduLm1lc2gudjEuV29ya2xvYWRQb3J0EjAKBG1vZGUYByABKA4yIi5jb3VudGVyc2lnbi5tZXNoLnYxLk11dHVhbFRsc01vZGUSQAoKcG9ydF9tb2RlcxgIIAMoCzIsLmNvdW50ZXJzaWduLm1lc2gudjEuV29ya2xvYWQuUG9ydE1vZGVzRW50cnkaVAoOUG9ydE1vZGVzRW50cnkSCwoDa2V5GAEgASgNEjEKBXZhbHVlGAIgASgOMiIuY291bnRlcnNpZ24ubWVzaC52MS5NdXR1YWxUbHNNb2RlOgI4ASJfCgxXb3JrbG9hZFBvcnQSDgoGbnVtYmVyGAEgASgNEi8KCHByb3RvY29sGAIgASgOMh0uY291bnRlcnNpZ24ubWVzaC52MS5Qcm90b2NvbBIOCgZyZWFzb24YAyABKAkiggEKB1NlcnZpY2USEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYWRkcmVzc2VzGAMgAygJEi8KBXBvcnRzGAQgAygLMiAuY291bnRlcnNpZ24ubWVzaC52MS5TZXJ2aWNlUG9ydBISCgppZGVudGl0aWVzGAUgAygJIlwKC1NlcnZpY2VQb3J0Eg4KBm51bWJlchgBIAEoDRIMCgRuYW1lGAIgASgJEi8KCHByb3RvY29sGAMgASgOMh0uY291bnRlcnNpZ24ubWVzaC52MS5Qcm90b2NvbCI+CglFbmRwb2ludHMSMQoFcG9ydHMYASADKAsyIi5jb3VudGVyc2lnbi5tZXNoLnYxLlBvcnRFbmRwb2ludHMiVwoNUG9ydEVuZHBvaW50cxIUCgxzZXJ2aWNlX3BvcnQYASABKA0SMAoJZW5kcG9pbnRzGAIgAygLMh0uY291bnRlcnNpZ24ubWVzaC52MS5FbmRwb2ludCI9CghFbmRwb2ludBIPCgdhZGRyZXNzGAEgASgJEgwKBHBvcnQYAiABKA0SEgoKbXV0dWFsX3RscxgDIAEoCCqJAQoNTXV0dWFsVGxzTW9kZRIfChtNVVRVQUxfVExTX01PREVfVU5TUEVDSUZJRUQQABIbChdNVVRVQUxfVExTX01PREVfRElTQUJMRRABEh4KGk1VVFVBTF9UTFNfTU9ERV9QRVJNSVNTSVZFEAISGgoWTVVUVUFMX1RMU19NT0RFX1NUUklDVBADKm8KCFByb3RvY29sEhgKFFBST1RPQ09MX1VOU1BFQ0lGSUVEEAASEAoMUFJPVE9DT0xfVENQEAESEQoNUFJPVE9DT0xfSFRUUBACEhIKDlBST1RPQ09MX0hUVFAyEAMSEAoMUFJPVE9DT0xfVExTEARiBnByb3RvMw");
+  fileDesc("Ch5jb3VudGVyc2lnbi9tZXNoL3YxL21lc2gucHJvdG8SE2NvdW50ZXJzaWduLm1lc2gudjEiigEKBE1lc2gSFAoMdHJ1c3RfZG9tYWluGAEgASgJEjcKDXRydXN0X2J1bmRsZXMYAiADKAsyIC5jb3VudGVyc2lnbi5tZXNoLnYxLlRydXN0QnVuZGxlEhYKDmNsdXN0ZXJfZG9tYWluGAMgASgJEhsKE3RsczEyX3dpdGhvdXRfcHJveHkYBCABKAgiMgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEg0KBXJvb3RzGAIgAygMIpcDCghXb3JrbG9hZBILCgN1aWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSFwoPc2VydmljZV9hY2NvdW50GAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIwCgVwb3J0cxgGIAMoCzIhLmNvdW50ZXJzaWduLm1lc2gudjEuV29ya2xvYWRQb3J0EjAKBG1vZGUYByABKA4yIi5jb3VudGVyc2lnbi5tZXNoLnYxLk11dHVhbFRsc01vZGUSQAoKcG9ydF9tb2RlcxgIIAMoCzIsLmNvdW50ZXJzaWduLm1lc2gudjEuV29ya2xvYWQuUG9ydE1vZGVzRW50cnkSNQoJZW5kX3VzZXJzGAkgASgLMiIuY291bnRlcnNpZ24ubWVzaC52MS5FbmRVc2VyQ2hlY2tzGlQKDlBvcnRNb2Rlc0VudHJ5EgsKA2tleRgBIAEoDRIxCgV2YWx1ZRgCIAEoDjIiLmNvdW50ZXJzaWduLm1lc2gudjEuTXV0dWFsVGxzTW9kZToCOAEidQoNRW5kVXNlckNoZWNrcxI1Cglwcm92aWRlcnMYASADKAsyIi5jb3VudGVyc2lnbi5tZXNoLnYxLlRva2VuUHJvdmlkZXISLQoFcnVsZXMYAiADKAsyHi5jb3VudGVyc2lnbi5tZXNoLnYxLlRva2VuUnVsZSLSAgoNVG9rZW5Qcm92aWRlchIMCgRuYW1lGAEgASgJEg4KBmlzc3VlchgCIAEoCRIRCglhdWRpZW5jZXMYAyADKAkSDwoHa2V5X3NldBgEIAEoCRI2Cgxmcm9tX2hlYWRlcnMYBSADKAsyIC5jb3VudGVyc2lnbi5tZXNoLnYxLlRva2VuSGVhZGVyEhMKC2Zyb21fcGFyYW1zGAYgAygJEhQKDGZyb21fY29va2llcxgHIAMoCRIPCgdmb3J3YXJkGAggASgIEhYKDnBheWxvYWRfaGVhZGVyGAkgASgJEjcKDWNsYWltX2hlYWRlcnMYCiADKAsyIC5jb3VudGVyc2lnbi5tZXNoLnYxLkNsYWltSGVhZGVyEhoKEnJlcXVpcmVfZXhwaXJhdGlvbhgLIAEoCBIeChZzcGFjZV9kZWxpbWl0ZWRfY2xhaW1zGAwgAygJIisKC1Rva2VuSGVhZGVyEgwKBG5hbWUYASABKAkSDgoGcHJlZml4GAIgASgJIiwKC0NsYWltSGVhZGVyEg4KBmhlYWRlchgBIAEoCRINCgVjbGFpbRgCIAEoCSJvCglUb2tlblJ1bGUSFQoNaW5jbHVkZV9wYXRocxgBIAMoCRIVCg1leGNsdWRlX3BhdGhzGAIgAygJEg8KB21ldGhvZHMYAyADKAkSEQoJcHJvdmlkZXJzGAQgAygJEhAKCHJlcXVpcmVkGAUgASgIIhYKBktleVNldBIMCgRqd2tzGAEgASgJIioKF1JlcG9ydFVua25vd25LZXlSZXF1ZXN0Eg8KB3BvZF91aWQYASABKAkiGgoYUmVwb3J0VW5rbm93bktleVJlc3BvbnNlIl8KDFdvcmtsb2FkUG9ydBIOCgZudW1iZXIYASABKA0SLwoIcHJvdG9jb2wYAiABKA4yHS5jb3VudGVyc2lnbi5tZXNoLnYxLlByb3RvY29sEg4KBnJlYXNvbhgDIAEoCSKCAQoHU2VydmljZRIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSLwoFcG9ydHMYBCADKAsyIC5jb3VudGVyc2lnbi5tZXNoLnYxLlNlcnZpY2VQb3J0EhIKCmlkZW50aXRpZXMYBSADKAkiXAoLU2VydmljZVBvcnQSDgoGbnVtYmVyGAEgASgNEgwKBG5hbWUYAiABKAkSLwoIcHJvdG9jb2wYAyABKA4yHS5jb3VudGVyc2lnbi5tZXNoLnYxLlByb3RvY29sIj4KCUVuZHBvaW50cxIxCgVwb3J0cxgBIAMoCzIiLmNvdW50ZXJzaWduLm1lc2gudjEuUG9ydEVuZHBvaW50cyK5AQoNUG9ydEVuZHBvaW50cxIUCgxzZXJ2aWNlX3BvcnQYASABKA0SMAoJZW5kcG9pbnRzGAIgAygLMh0uY291bnRlcnNpZ24ubWVzaC52MS5FbmRwb2ludBIuCgd1bnJlYWR5GAMgAygLMh0uY291bnRlcnNpZ24ubWVzaC52MS5FbmRwb2ludBIwCgl1bnRydXN0ZWQYBCADKAsyHS5jb3VudGVyc2lnbi5tZXNoLnYxLkVuZHBvaW50Ij0KCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDRISCgptdXR1YWxfdGxzGAMgASgIKokBCg1NdXR1YWxUbHNNb2RlEh8KG01VVFVBTF9UTFNfTU9ERV9VTlNQRUNJRklFRBAAEhsKF01VVFVBTF9UTFNfTU9ERV9ESVNBQkxFEAESHgoaTVVUVUFMX1RMU19NT0RFX1BFUk1JU1NJVkUQAhIaChZNVVRVQUxfVExTX01PREVfU1RSSUNUEAMqbwoIUHJvdG9jb2wSGAoUUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIQCgxQUk9UT0NPTF9UQ1AQARIRCg1QUk9UT0NPTF9IVFRQEAISEgoOUFJPVE9DT0xfSFRUUDIQAxIQCgxQUk9UT0NPTF9UTFMQBDJ+CgtFbmRVc2VyS2V5cxJvChBSZXBvcnRVbmtub3duS2V5EiwuY291bnRlcnNpZ24ubWVzaC52MS5SZXBvcnRVbmtub3duS2V5UmVxdWVzdBotLmNvdW50ZXJzaWduLm1lc2gudjEuUmVwb3J0VW5rbm93bktleVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Describes the message countersign.mesh.v1.Mesh.
@@ -33,46 +33,102 @@ export const WorkloadSchema = /*@__PURE__*/
   messageDesc(file_countersign_mesh_v1_mesh, 2);
 
 /**
+ * Describes the message countersign.mesh.v1.EndUserChecks.
+ * Use `create(EndUserChecksSchema)` to create a new message.
+ */
+export const EndUserChecksSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 3);
+
+/**
+ * Describes the message countersign.mesh.v1.TokenProvider.
+ * Use `create(TokenProviderSchema)` to create a new message.
+ */
+export const TokenProviderSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 4);
+
+/**
+ * Describes the message countersign.mesh.v1.TokenHeader.
+ * Use `create(TokenHeaderSchema)` to create a new message.
+ */
+export const TokenHeaderSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 5);
+
+/**
+ * Describes the message countersign.mesh.v1.ClaimHeader.
+ * Use `create(ClaimHeaderSchema)` to create a new message.
+ */
+export const ClaimHeaderSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 6);
+
+/**
+ * Describes the message countersign.mesh.v1.TokenRule.
+ * Use `create(TokenRuleSchema)` to create a new message.
+ */
+export const TokenRuleSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 7);
+
+/**
+ * Describes the message countersign.mesh.v1.KeySet.
+ * Use `create(KeySetSchema)` to create a new message.
+ */
+export const KeySetSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 8);
+
+/**
+ * Describes the message countersign.mesh.v1.ReportUnknownKeyRequest.
+ * Use `create(ReportUnknownKeyRequestSchema)` to create a new message.
+ */
+export const ReportUnknownKeyRequestSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 9);
+
+/**
+ * Describes the message countersign.mesh.v1.ReportUnknownKeyResponse.
+ * Use `create(ReportUnknownKeyResponseSchema)` to create a new message.
+ */
+export const ReportUnknownKeyResponseSchema = /*@__PURE__*/
+  messageDesc(file_countersign_mesh_v1_mesh, 10);
+
+/**
  * Describes the message countersign.mesh.v1.WorkloadPort.
  * Use `create(WorkloadPortSchema)` to create a new message.
  */
 export const WorkloadPortSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 3);
+  messageDesc(file_countersign_mesh_v1_mesh, 11);
 
 /**
  * Describes the message countersign.mesh.v1.Service.
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 4);
+  messageDesc(file_countersign_mesh_v1_mesh, 12);
 
 /**
  * Describes the message countersign.mesh.v1.ServicePort.
  * Use `create(ServicePortSchema)` to create a new message.
  */
 export const ServicePortSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 5);
+  messageDesc(file_countersign_mesh_v1_mesh, 13);
 
 /**
  * Describes the message countersign.mesh.v1.Endpoints.
  * Use `create(EndpointsSchema)` to create a new message.
  */
 export const EndpointsSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 6);
+  messageDesc(file_countersign_mesh_v1_mesh, 14);
 
 /**
  * Describes the message countersign.mesh.v1.PortEndpoints.
  * Use `create(PortEndpointsSchema)` to create a new message.
  */
 export const PortEndpointsSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 7);
+  messageDesc(file_countersign_mesh_v1_mesh, 15);
 
 /**
  * Describes the message countersign.mesh.v1.Endpoint.
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema = /*@__PURE__*/
-  messageDesc(file_countersign_mesh_v1_mesh, 8);
+  messageDesc(file_countersign_mesh_v1_mesh, 16);
 
 /**
  * Describes the enum countersign.mesh.v1.MutualTlsMode.
@@ -97,4 +153,10 @@ export const ProtocolSchema = /*@__PURE__*/
  */
 export const Protocol = /*@__PURE__*/
   tsEnum(ProtocolSchema);
+
+/**
+ * @generated from service countersign.mesh.v1.EndUserKeys
+ */
+export const EndUserKeys = /*@__PURE__*/
+  serviceDesc(file_countersign_mesh_v1_mesh, 0);
 

@@ -1,0 +1,99 @@
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import {
+  type EndUserChecks,
+  EndUserChecksSchema,
+  type Workload
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { TypedExtensionConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
+import {
+  type HeaderMutation,
+  HeaderMutationSchema
+} from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
+import { JwtAuthenticationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
+import {
+  type HttpFilter,
+  HttpFilterSchema
+} from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { createResource, type Resource, typeUrlOf } from '../../shared/xds/index.ts'
+import { FROM_AGENT } from './config-source.ts'
+import { likeHeader, misspelledHeader } from './header-spelling.ts'
+import { memoizePair } from './memoize.ts'
+import type { KeySets } from './mesh-state.ts'
+import { regex } from './regex.ts'
+import { tokenPlaces } from './token-providers.ts'
+import { tokenRules } from './token-rules.ts'
+import { afterVerification } from './verified-token-script.ts'
+
+/** Names by which listeners refer to the filters of a workload. */
+const CLAIMED_HEADERS = 'end-users/claimed-headers'
+const TOKENS = 'end-users/tokens'
+const VERIFIED = 'end-users/verified'
+
+/**
+ * The filters' places in every chain of HTTP that leads to an application, whether there is a policy or not: what
+ * stands in them comes by reference (ECDS), so a policy or a key that changes cuts no connection.
+ */
+export const END_USER_FILTERS: readonly HttpFilter[] = [
+  place(CLAIMED_HEADERS, HeaderMutationSchema),
+  place(TOKENS, JwtAuthenticationSchema),
+  place(VERIFIED, LuaSchema, HeaderMutationSchema)
+]
+
+function place(name: string, ...schemas: readonly DescMessage[]): HttpFilter {
+  return create(HttpFilterSchema, {
+    name,
+    configType: { case: 'configDiscovery', value: { configSource: FROM_AGENT, typeUrls: schemas.map(typeUrlOf) } }
+  })
+}
+
+const NOBODY: EndUserChecks = create(EndUserChecksSchema)
+
+/** What stands in these places for a workload; one for all that have no policy. */
+export const endUserFilters = ({ endUsers = NOBODY }: Workload, keySets: KeySets): readonly Resource[] =>
+  filtersFor(endUsers, endUsers === NOBODY ? NO_KEYS : keySets)
+
+const NO_KEYS: KeySets = new Map()
+
+const filtersFor = memoizePair((checks: EndUserChecks, keySets: KeySets) => [
+  filter(CLAIMED_HEADERS, HeaderMutationSchema, withoutClaimedHeaders(checks)),
+  filter(TOKENS, JwtAuthenticationSchema, tokenRules(checks, keySets)),
+  checks.providers.length === 0
+    ? filter(VERIFIED, HeaderMutationSchema, create(HeaderMutationSchema))
+    : filter(VERIFIED, LuaSchema, afterVerification(checks))
+])
+
+function filter<Schema extends DescMessage>(name: string, schema: Schema, config: MessageShape<Schema>): Resource {
+  return createResource(
+    TypedExtensionConfigSchema,
+    name,
+    create(TypedExtensionConfigSchema, { name, typedConfig: anyPack(schema, config) })
+  )
+}
+
+/**
+ * Headers that only the proxy may set are removed from what a client sends, whether it sends a token or not, and
+ * whatever rule its request meets. An underscore is taken for the dash that many applications take it for (RFC 3875,
+ * section 4.1.18): so headers that look like one that holds a token, and are not looked at, are removed as well.
+ */
+function withoutClaimedHeaders({ providers }: EndUserChecks): HeaderMutation {
+  const claimed = providers.flatMap(({ payloadHeader, claimHeaders }) => [
+    ...(payloadHeader === '' ? [] : [payloadHeader]),
+    ...claimHeaders.map(({ header }) => header)
+  ])
+  const holding = providers.flatMap(provider => tokenPlaces(provider).headers.map(({ name }) => name))
+  return create(HeaderMutationSchema, {
+    mutations: {
+      requestMutations: [...distinct(claimed).map(likeHeader), ...distinct(holding).flatMap(misspelledHeader)].map(
+        removal
+      )
+    }
+  })
+}
+
+const distinct = (names: readonly string[]): readonly string[] =>
+  [...new Set(names.map(name => name.toLowerCase()))].sort()
+
+const removal = (expression: string) =>
+  ({ action: { case: 'removeOnMatch', value: { keyMatcher: { matchPattern: regex(expression) } } } }) as const
