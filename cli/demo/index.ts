@@ -9,13 +9,13 @@ import { runDemo } from './run-demo.ts'
 /** The sub-command, to be added to the program. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('show identity, mutual TLS, rotation and recovery on this machine, in under a minute')
+    .description('show identity, mutual TLS, end users, rotation and recovery on this machine, in under a minute')
     .option('--keep', 'leave everything running at the end and print the addresses to try, until Ctrl-C')
     .addHelpText(
       'after',
       `
-It starts authority, webhook, agent, three Envoys and two applications on addresses of 127.77.0.0/16 and
-127.78.0.0/16, calls them, replaces and kills some of them, and says what happened.
+It starts authority, webhook, agent, three Envoys, two applications and two identity providers on
+addresses of 127.77.0.0/16 and 127.78.0.0/16, calls them, replaces and kills some of them, and says what happened.
 
 Exit code: 0 when everything was as expected, 1 when not, or when something is missing.`
     )

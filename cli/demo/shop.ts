@@ -13,7 +13,7 @@ export interface Shop {
   readonly orders: RunningPod
   readonly deployments: ReadonlyMap<string, V1Deployment>
   /** A call as the storefront's application makes it: through its own proxy. */
-  callOrders(): Promise<Answer>
+  callOrders(headers?: Readonly<Record<string, string>>): Promise<Answer>
   /** A call by somebody without a proxy and without an identity, straight to the pod. */
   callOrdersPlainly(): Promise<Answer>
   applyExample(path: string): Promise<void>
@@ -60,7 +60,7 @@ export async function startShop(
     storefront,
     orders,
     deployments,
-    callOrders: () => call({ url: ORDERS_URL, through: `${storefront.pod.address}:15001` }),
+    callOrders: (headers = {}) => call({ url: ORDERS_URL, through: `${storefront.pod.address}:15001`, headers }),
     callOrdersPlainly: () => call({ url: `http://${orders.pod.address}:8080/` }),
     applyExample
   }

@@ -1,4 +1,5 @@
 import { forwardedIdentities, Load, podFromDeployment, servedCertificate, until } from '../local/index.ts'
+import { endUsers } from './end-users.ts'
 import type { Report } from './report.ts'
 import { ORDERS_URL, type Shop } from './shop.ts'
 
@@ -132,4 +133,4 @@ const agentKilled: Step = async (shop, report) => {
   })
 }
 
-export const STEPS: readonly Step[] = [mutualTls, strict, impersonation, rotation, agentKilled]
+export const STEPS: readonly Step[] = [mutualTls, strict, impersonation, endUsers, rotation, agentKilled]

@@ -30,6 +30,8 @@ export interface LocalMeshOptions {
   readonly logLevel?: string
 }
 
+const SPARE = { 'identity-provider': 8, 'other-provider': 9 } as const
+
 /** A pod that runs on this machine. */
 export interface RunningPod {
   readonly pod: LocalPod
@@ -66,6 +68,11 @@ export class LocalMesh {
 
   address(program: Program): Addresses {
     return addressesOf(program, this.#options.network)
+  }
+
+  /** An address beside those of programs and pods, for something of the caller's. */
+  spareAddress(name: 'identity-provider' | 'other-provider'): string {
+    return `127.${this.#options.network}.${SPARE[name]}`
   }
 
   get pods(): readonly RunningPod[] {

@@ -10,8 +10,11 @@ const { HOST = '0.0.0.0', PORT = '8080', POD_NAME = 'echo' } = process.env
 
 const server = createServer((request, response) => {
   const clientCertificate = request.headers['x-forwarded-client-cert'] ?? null
+  // The end user, where a policy has the proxy say so in this header.
+  const user = request.headers['x-user'] ?? null
+  const seen = { pod: POD_NAME, method: request.method, path: request.url, clientCertificate, user }
   response.setHeader('content-type', 'application/json')
-  response.end(`${JSON.stringify({ pod: POD_NAME, method: request.method, path: request.url, clientCertificate })}\n`)
+  response.end(`${JSON.stringify(seen)}\n`)
 })
 
 // Longer than any pause between requests: a proxy that keeps connections must not meet one that is just closing.

@@ -4,9 +4,10 @@ declare module 'autocannon' {
 
   interface Options {
     readonly url: string
-    readonly method: 'POST'
+    /** Default: GET. */
+    readonly method?: 'POST'
     readonly headers: Readonly<Record<string, string>>
-    readonly body: string
+    readonly body?: string
     readonly connections: number
     /** Seconds. */
     readonly duration: number

@@ -4,7 +4,18 @@ import { issuance } from './issuance.ts'
 import { memory } from './memory.ts'
 import { memoryOnCluster } from './memory-on-cluster.ts'
 import { podReady } from './pod-ready.ts'
+import { policy } from './policy.ts'
+import { tokens } from './tokens.ts'
 import { webhook } from './webhook.ts'
 
 /** All of them, in the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [issuance, webhook, firstCertificate, memory, podReady, memoryOnCluster]
+export const BENCHMARKS: readonly Benchmark[] = [
+  issuance,
+  webhook,
+  firstCertificate,
+  tokens,
+  policy,
+  memory,
+  podReady,
+  memoryOnCluster
+]
