@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { OPTIONS as AGENT } from '../../agent/options.ts'
+import { DEFAULT_BLOCKED_ADDRESSES } from '../../authority/keys/index.ts'
 import { OPTIONS as AUTHORITY } from '../../authority/options.ts'
 import { CAPTURE_CHOICES } from '../../node/capture/index.ts'
 import { OPTIONS as NODE } from '../../node/options.ts'
@@ -48,6 +49,21 @@ describe('the arguments of', () => {
     it(`${program} are options that it has, with values that it takes`, () => {
       assert.equal(optionsOf(render(), program)['logLevel'], 'info')
     })
+
+  it('the authority block what its own default blocks', () => {
+    assert.deepEqual(optionsOf(render(), 'authority')['blockedKeyAddresses'], DEFAULT_BLOCKED_ADDRESSES)
+  })
+
+  it('the authority follow the values on token issuers', () => {
+    const values = { tokenIssuers: { blockedAddresses: ['10.0.0.0/8', 'fd00::/8'], rootsConfigMap: 'issuers' } }
+    const manifests = render({ values })
+    const { args, volumeMounts } = container(manifests, 'authority')
+    assert.ok(args.includes('--blocked-key-addresses=10.0.0.0/8,fd00::/8'), args)
+    assert.ok(args.includes('--key-roots=/etc/countersign/token-issuers/ca.crt'), args)
+    assert.equal(volumeMounts[0].mountPath, '/etc/countersign/token-issuers')
+    const { volumes } = find(manifests, 'Deployment', 'countersign-authority')['spec'].template.spec
+    assert.deepEqual(volumes, [{ name: 'token-issuers', configMap: { name: 'issuers' } }])
+  })
 
   it('the webhook follow the values', () => {
     const values = {

@@ -103,6 +103,10 @@ describe('helm refuses', () => {
     'a value that there is not, in the chart of definitions': [{ crds: { enable: true } }, /'enable' not allowed/],
     'a trust domain with a scheme': [{ trustDomain: 'spiffe://a' }, /\/trustDomain/],
     'a level of logs that is none': [{ logLevel: 'verbose' }, /\/logLevel/],
+    'a network that is none': [
+      { tokenIssuers: { blockedAddresses: ['everything'] } },
+      /\/tokenIssuers\/blockedAddresses/
+    ],
     'a version of TLS that is too old': [{ minimumTlsWithoutProxy: '1.1' }, /\/minimumTlsWithoutProxy/],
     'an image as one word': [{ images: { webhook: 'registry/webhook:1' } }, /\/images\/webhook/],
     'a digest that is none': [{ images: { webhook: { digest: 'latest' } } }, /\/images\/webhook\/digest/],
