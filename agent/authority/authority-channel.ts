@@ -1,4 +1,4 @@
-import type { Client } from '@grpc/grpc-js'
+import { type Client, connectivityState } from '@grpc/grpc-js'
 import type { Clock } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { TrustBundle } from '../../shared/x509/index.ts'
@@ -16,6 +16,8 @@ interface Channel {
   readonly client: Client
   readonly identity: Svid
   readonly bundle: TrustBundle
+  /** Since when it may be connecting, in milliseconds since the epoch. */
+  connectingSince: number | undefined
 }
 
 /** The mutually authenticated connection to the authority, replaced whenever the agent's SVID or the roots change. */
@@ -35,7 +37,8 @@ export class AuthorityChannel {
     if (identity === undefined || bundle === undefined) return
     const old = this.#channel
     if (old !== undefined && old.identity === identity && isSame(old.bundle, bundle)) return
-    this.#channel = { client: connectAuthority(this.#options.endpoint, identity), identity, bundle }
+    const client = connectAuthority(this.#options.endpoint, identity)
+    this.#channel = { client, identity, bundle, connectingSince: undefined }
     // Calls that are under way come to their end: closing only keeps new ones off.
     old?.client.close()
     for (const listener of [...this.#listeners]) listener()
@@ -56,7 +59,7 @@ export class AuthorityChannel {
   async client(signal: AbortSignal): Promise<Client> {
     if (this.#channel === undefined) await this.#replaced(signal)
     if (this.#channel === undefined) throw noIdentity()
-    return this.#channel.client
+    return this.#unstalled(this.#channel).client
   }
 
   /** Calls `listener` after the channel was made or replaced. */
@@ -70,6 +73,27 @@ export class AuthorityChannel {
     this.#channel?.client.close()
     this.#channel = undefined
     this.#listeners.clear()
+  }
+
+  // grpc-js has no limit for connecting, and the kernel's is two minutes: where the pod behind the Service is just gone,
+  // nobody answers at all, and another attempt finds another pod.
+  #unstalled(channel: Channel): Channel {
+    const now = this.#options.clock.now()
+    switch (channel.client.getChannel().getConnectivityState(true)) {
+      case connectivityState.READY:
+      case connectivityState.TRANSIENT_FAILURE:
+        channel.connectingSince = undefined
+        return channel
+      case connectivityState.CONNECTING:
+        channel.connectingSince ??= now
+        if (now - channel.connectingSince < CALL_TIMEOUT_MS) return channel
+        channel.client.close()
+        this.#channel = { ...channel, client: this.connect(), connectingSince: now }
+        return this.#channel
+      default:
+        channel.connectingSince = now
+        return channel
+    }
   }
 
   #replaced(signal: AbortSignal): Promise<void> {

@@ -11,7 +11,11 @@ interface VirtualHost {
   readonly domains: readonly string[]
   readonly routes: readonly {
     readonly match: { prefix?: string; connectMatcher?: object }
-    readonly route?: { readonly cluster: string; readonly timeout: string; readonly retryPolicy?: object }
+    readonly route?: {
+      readonly cluster: string
+      readonly timeout: string
+      readonly retryPolicy?: { readonly retryOn: string }
+    }
     readonly directResponse?: { readonly status: number }
   }[]
 }
@@ -40,10 +44,13 @@ describe('the routes of explicit proxying', () => {
     const [host] = hostsFrom('shop', orders)
     assert.deepEqual(
       host?.routes.map(({ match }) => Object.keys(match)),
-      [['connectMatcher'], ['prefix']]
+      [['connectMatcher'], ['prefix', 'headers'], ['prefix']]
     )
     for (const { route } of host?.routes ?? []) assert.equal(route?.timeout, '0s')
-    assert.ok(host?.routes[1]?.route?.retryPolicy)
+    assert.deepEqual(
+      host?.routes.slice(1).map(({ route }) => route?.retryPolicy?.retryOn.split(',').includes('reset')),
+      [true, false]
+    )
   })
 
   it('refuse what is unknown, as a request and as a tunnel', () => {

@@ -14,7 +14,7 @@ import { listener } from './listener.ts'
 import { memoizeKeyed, memoizePair } from './memoize.ts'
 import { inOrder, type Services } from './mesh-state.ts'
 import { NAMES, outboundClusterName, outboundRouteName, PORTS } from './names.ts'
-import { forwardRoute, tunnelRoute, virtualHost } from './route.ts'
+import { repeatingRoutes, tunnelRoute, virtualHost } from './route.ts'
 import { distinctPorts } from './service-cluster.ts'
 
 /**
@@ -72,7 +72,7 @@ function virtualHosts(service: Service, namespace: string, clusterDomain: string
     if (domains.length === 0) return []
     for (const domain of domains) taken.add(domain)
     const cluster = outboundClusterName(service.namespace, service.name, number)
-    const routes = [tunnelRoute(cluster), forwardRoute(cluster, { retry: true })]
+    const routes = [tunnelRoute(cluster), ...repeatingRoutes(cluster)]
     return [virtualHost(`${service.namespace}/${service.name}/${number}`, domains, routes)]
   })
 }

@@ -16,7 +16,7 @@ import {
 } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { type Direction, expressionFilter } from './access-log.ts'
 import { INVALID_TOKEN, NO_TOKEN } from './token-challenge.ts'
-import { UNDELIVERED_HEADER } from './undelivered.ts'
+import { SAFE_METHODS, UNDELIVERED_HEADER } from './undelivered.ts'
 
 /** Who is answered: a peer or the application, or the kubelet. */
 type Reader = Direction | 'probe'
@@ -74,12 +74,12 @@ const headersOf = (name: string | undefined): HeaderValueOption[] =>
   name === undefined ? [] : [create(HeaderValueOptionSchema, { header: { key: name, value: 'true' } })]
 
 // The application closed the connection instead of answering, as one that ends does to requests that are just arriving.
-// Whether it heard the request, nobody knows; these may be sent again all the same (RFC 9110, sections 9.2.1, 9.2.2).
+// Whether it heard the request, nobody knows.
 const BROKEN_OFF: ResponseMapper = create(ResponseMapperSchema, {
   filter: {
     filterSpecifier: {
       case: 'andFilter',
-      value: { filters: [flagged('UC'), expressionFilter("request.method in ['GET', 'HEAD', 'OPTIONS']")] }
+      value: { filters: [flagged('UC'), expressionFilter(`request.method in ${JSON.stringify(SAFE_METHODS)}`)] }
     }
   },
   headersToAdd: headersOf(UNDELIVERED_HEADER)

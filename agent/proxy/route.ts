@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import {
+  type HeaderMatcher,
+  HeaderMatcherSchema,
   type RetryPolicy,
   RetryPolicySchema,
   type Route,
@@ -14,30 +16,50 @@ import {
 } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
 import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { NEVER } from './duration.ts'
-import { UNDELIVERED_HEADER } from './undelivered.ts'
+import { smallRegex } from './regex.ts'
+import { SAFE_METHODS, UNDELIVERED_HEADER } from './undelivered.ts'
 
 // Only what provably did not reach an application, or does no harm twice, is sent again, and to another endpoint where
 // there is one.
-const RETRY: RetryPolicy = create(RetryPolicySchema, {
-  retryOn: 'connect-failure,refused-stream,reset-before-request,retriable-headers',
-  retriableHeaders: [{ name: UNDELIVERED_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } }],
-  numRetries: 2,
-  retryHostPredicate: [
-    {
-      name: 'envoy.retry_host_predicates.previous_hosts',
-      configType: {
-        case: 'typedConfig',
-        value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema))
+const repeat = (retryOn: string): RetryPolicy =>
+  create(RetryPolicySchema, {
+    retryOn,
+    retriableHeaders: [{ name: UNDELIVERED_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } }],
+    numRetries: 2,
+    retryHostPredicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        configType: {
+          case: 'typedConfig',
+          value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema))
+        }
       }
-    }
-  ],
-  hostSelectionRetryMaxAttempts: 5n
+    ],
+    hostSelectionRetryMaxAttempts: 5n
+  })
+
+const UNDELIVERED = 'connect-failure,refused-stream,reset-before-request,retriable-headers'
+const REPEAT_UNDELIVERED = repeat(UNDELIVERED)
+const REPEAT_UNANSWERED = repeat(`${UNDELIVERED},reset`)
+
+const SAFE: HeaderMatcher = create(HeaderMatcherSchema, {
+  name: ':method',
+  headerMatchSpecifier: {
+    case: 'stringMatch',
+    value: { matchPattern: smallRegex(SAFE_METHODS.join('|')) }
+  }
 })
 
-/** Every request, without a time limit. `retry`: towards a service; the proxy beside the server never repeats. */
-export function forwardRoute(cluster: string, options: { readonly retry: boolean }): Route {
+/** Towards a Service: what reached no application is repeated, and of what is safe all that had no answer. */
+export const repeatingRoutes = (cluster: string): readonly [Route, Route] => [
+  forward(cluster, REPEAT_UNANSWERED, [SAFE]),
+  forward(cluster, REPEAT_UNDELIVERED)
+]
+
+/** Every request, without a time limit. */
+function forward(cluster: string, retryPolicy?: RetryPolicy, headers: HeaderMatcher[] = []): Route {
   return create(RouteSchema, {
-    match: { pathSpecifier: { case: 'prefix', value: '/' } },
+    match: { pathSpecifier: { case: 'prefix', value: '/' }, headers },
     // Of answers that came from further on; what this proxy itself answers has it added afterwards.
     responseHeadersToRemove: [UNDELIVERED_HEADER],
     action: {
@@ -45,7 +67,7 @@ export function forwardRoute(cluster: string, options: { readonly retry: boolean
       value: {
         clusterSpecifier: { case: 'cluster', value: cluster },
         timeout: NEVER,
-        ...(options.retry ? { retryPolicy: RETRY } : {})
+        ...(retryPolicy === undefined ? {} : { retryPolicy })
       }
     }
   })
@@ -82,4 +104,4 @@ export function anyHost(name: string, routes: readonly Route[]): RouteConfigurat
 
 /** Every request on a connection to one cluster. */
 export const singleRoute = (cluster: string, options: { readonly retry: boolean }): RouteConfiguration =>
-  anyHost(cluster, [forwardRoute(cluster, options)])
+  anyHost(cluster, options.retry ? repeatingRoutes(cluster) : [forward(cluster)])

@@ -8,3 +8,6 @@
  * Only a proxy says it: from what applications answer it is removed, in both directions.
  */
 export const UNDELIVERED_HEADER = 'countersign-undelivered'
+
+/** What may be sent again even if it was heard, and has no effect twice (RFC 9110, sections 9.2.1 and 9.2.2). */
+export const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS']

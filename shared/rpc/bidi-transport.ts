@@ -15,14 +15,19 @@ interface Stream<Request> {
   close(): void
 }
 
+// grpc-js has no limit of its own, and the kernel's is two minutes: where the pod behind a Service is just gone, nobody
+// answers at all, and another attempt finds another pod.
+const CONNECT_TIMEOUT_MS = 10_000
+
 /**
  * Opens streams of one method. Every stream gets a client of its own, which is closed with it: so it has the
  * certificate and the roots of that moment, and the waits between attempts are the caller's alone, not those of a
- * channel that remembers its last failure.
+ * channel that remembers its last failure. One that is not connected within `connectTimeoutMs` is over.
  */
 export function bidiTransport<Input extends DescMessage, Output extends DescMessage>(
   method: DescMethodBiDiStreaming<Input, Output>,
-  connect: () => Client
+  connect: () => Client,
+  connectTimeoutMs = CONNECT_TIMEOUT_MS
 ): { open(handlers: Handlers<MessageShape<Output>>): Stream<MessageShape<Input>> } {
   const { path, requestSerialize, responseDeserialize } = methodDefinition(method)
   return {
@@ -40,6 +45,10 @@ export function bidiTransport<Input extends DescMessage, Output extends DescMess
         client.close()
         if (error !== undefined) onEnd(error)
       }
+      client.waitForReady(Date.now() + connectTimeoutMs, error => {
+        if (error === undefined) return
+        end(new CountersignError('ERR_AUTHORITY_UNAVAILABLE', `no connection within ${connectTimeoutMs / 1_000} s`))
+      })
       call.on('data', message => {
         if (!over) onMessage(message)
       })

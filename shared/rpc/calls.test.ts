@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { type Client, type ServerOptions, status } from '@grpc/grpc-js'
+import { Client, credentials, type ServerOptions, status } from '@grpc/grpc-js'
 import { eventually } from '../../test/eventually.ts'
 import type { CountersignError } from '../errors/index.ts'
 import {
@@ -14,7 +15,15 @@ import {
   DiscoveryResponseSchema
 } from '../proto/gen/envoy/service/discovery/v3/discovery_pb.js'
 import { SecretDiscoveryService } from '../proto/gen/envoy/service/secret/v3/sds_pb.js'
-import { bidiTransport, InjectedServer, listenUnix, serviceDefinition, type UnixListener, unaryCall } from './index.ts'
+import {
+  bidiTransport,
+  CHANNEL_OPTIONS,
+  InjectedServer,
+  listenUnix,
+  serviceDefinition,
+  type UnixListener,
+  unaryCall
+} from './index.ts'
 import { FETCH, STREAM, unixClient } from './rpc.test-support.ts'
 
 const REQUEST = create(DiscoveryRequestSchema)
@@ -122,6 +131,23 @@ describe('a call', () => {
     const { ended } = open()
     await eventually(() => ended.length === 1, 'the stream ends')
     assert.equal(ended[0]?.code, 'ERR_AUTHORITY_UNAVAILABLE')
+  })
+
+  it('that streams fails when whoever is there says nothing', async () => {
+    await start()
+    const sockets = new Set<Socket>()
+    const silent = createServer(socket => sockets.add(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const connect = (): Client => new Client(`127.0.0.1:${port}`, credentials.createSsl(), CHANNEL_OPTIONS)
+    const error = await new Promise<CountersignError>(resolve =>
+      bidiTransport(STREAM, connect, 50).open({ onMessage() {}, onEnd: resolve })
+    )
+    assert.equal(error.code, 'ERR_AUTHORITY_UNAVAILABLE')
+    assert.match(error.message, /no connection within 0\.05 s/)
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+    await once(silent, 'close')
   })
 
   it('that streams ends with an error when the server ends it in peace', async () => {

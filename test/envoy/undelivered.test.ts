@@ -5,6 +5,8 @@ import assert from 'node:assert/strict'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { newEndpoints } from '../../agent/proxy/fixtures.test-support.ts'
+import type { MeshState } from '../../agent/proxy/index.ts'
+import type { Endpoints } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { callThrough } from './calls.ts'
 import { type Offer, startTwoPods, type TwoPods } from './two-pods.ts'
 
@@ -23,12 +25,14 @@ describe('a request to an application that has just ended', () => {
     application = undefined
   })
 
+  const withEndpoints = (orders: Endpoints): MeshState => ({
+    ...pods.state,
+    endpoints: new Map(pods.state.endpoints).set('shop/orders', orders)
+  })
   /** Port 80 of orders leads to these ports of the server. */
   const lead = async (...offers: readonly Offer[]): Promise<void> => {
     const endpoints = offers.map(offer => ({ address: `${NETWORK}.1`, port: pods.port(offer), mutualTls: true }))
-    const orders = newEndpoints([{ servicePort: 80, endpoints }])
-    const state = { ...pods.state, endpoints: new Map(pods.state.endpoints).set('shop/orders', orders) }
-    await pods.client.update(state, pods.clientPod)
+    await pods.client.update(withEndpoints(newEndpoints([{ servicePort: 80, endpoints }])), pods.clientPod)
   }
   const send = (method: string) => callThrough(pods.client.address, 'http://orders/', { method })
   const post = () => send('POST')
@@ -94,6 +98,26 @@ describe('a request to an application that has just ended', () => {
       const { heard, statuses } = await untilBrokenOff(method)
       assert.deepEqual([heard, new Set(statuses)], [1, new Set([200])])
     })
+
+  it('is answered by another endpoint when one without a proxy closes the connection, if it is safe', async () => {
+    let heard = 0
+    await serve(({ socket }) => {
+      heard++
+      socket.destroy()
+    })
+    const bare = { address: `${NETWORK}.101`, port: pods.port('closed'), mutualTls: false }
+    const sound = { address: `${NETWORK}.1`, port: pods.port('http'), mutualTls: true }
+    await pods.client.update(
+      withEndpoints(newEndpoints([{ servicePort: 80, endpoints: [bare, sound] }])),
+      pods.clientPod
+    )
+    const statuses = new Set<number>()
+    for (let time = 0; time < 100 && heard === 0; time++) statuses.add((await send('GET')).status)
+    assert.deepEqual([heard, statuses], [1, new Set([200])])
+    const posted: number[] = []
+    while (heard === 1 && posted.length < 100) posted.push((await post()).status)
+    assert.deepEqual([heard, posted.at(-1)], [2, 503])
+  })
 
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
     it(`is not repeated when the connection is closed instead: who knows what ${method} has done`, async () => {
