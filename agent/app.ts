@@ -1,3 +1,4 @@
+import { getCACertificates } from 'node:tls'
 import { systemClock } from '../shared/clock/index.ts'
 import { formatAddress, type Running } from '../shared/config/index.ts'
 import { createHealthServer } from '../shared/health/index.ts'
@@ -62,7 +63,15 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   link.trust.subscribe(() => identities.recheck())
 
   // The pods' proxies: a socket each, and behind it what that pod is to have.
-  const snapshots = new PodSnapshots({ volumes, identities, mesh: link.mesh, interception: options.interception, log })
+  const snapshots = new PodSnapshots({
+    volumes,
+    identities,
+    mesh: link.mesh,
+    interception: options.interception,
+    // Mozilla's, and what NODE_EXTRA_CA_CERTS adds.
+    webRoots: getCACertificates('default').join('\n'),
+    log
+  })
   const server = new InjectedServer(UNIX_SERVER_OPTIONS)
   const capture = options.interception === 'redirect' ? new NodeCapture(options.captureSocket) : undefined
   const gate = capture && new CaptureGate({ capture, volumes, clock, random, log })

@@ -1,70 +1,36 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { systemClock } from '../shared/clock/index.ts'
 import { formatAddress, type Running } from '../shared/config/index.ts'
-import { writeFileAtomically } from '../shared/files/index.ts'
 import { createHealthServer } from '../shared/health/index.ts'
 import { SpiffeId } from '../shared/identity/index.ts'
-import { FolderSource } from '../shared/inventory/folder/index.ts'
 import type { InventorySource } from '../shared/inventory/index.ts'
-import { KubernetesSource } from '../shared/inventory/kubernetes/index.ts'
-import { KubeClient, retryKubernetes } from '../shared/kube/index.ts'
+import type { KubeClient } from '../shared/kube/index.ts'
 import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
 import { CertificateAuthority } from '../shared/proto/gen/countersign/ca/v1/certificate_authority_pb.js'
 import { AUTHORITY_SERVER_OPTIONS, InjectedServer, listenTls, serviceDefinition } from '../shared/rpc/index.ts'
-import { type Issuer, type TrustBundle, toPem } from '../shared/x509/index.ts'
-import { ApiTokenKeys, identifyPeer, podTokenVerifier, TokenKeyFile, type TokenKeys } from './authentication/index.ts'
-import { BundlePublisher } from './bundle/index.ts'
+import type { Issuer, TrustBundle } from '../shared/x509/index.ts'
+import { identifyPeer, podTokenVerifier } from './authentication/index.ts'
 import { addDistributionService, addEndUserKeysService } from './distribution/index.ts'
+import { type Foundations, onFolder, onKubernetes, type Start } from './foundations.ts'
 import { certificateAuthorityService, DEFAULT_LIFETIMES } from './issuance/index.ts'
-import {
-  BlockedAddresses,
-  ConfigMapKeyStore,
-  FileKeyStore,
-  KeyRing,
-  KeySetKeeper,
-  type KeyStore,
-  keySetName,
-  rememberedKeySets
-} from './keys/index.ts'
+import { BlockedAddresses, KeyRing, KeySetKeeper, keySetName } from './keys/index.ts'
 import { LeaderElector } from './leadership/index.ts'
+import { LoginSecrets } from './login-secrets/index.ts'
 import { LiveMesh } from './mesh/index.ts'
 import { AuthorityMetrics } from './metrics/index.ts'
 import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
-import { FileRootStore, openRoot, SecretRootStore } from './root/index.ts'
 import { ServingCertificate } from './serving/index.ts'
 import { type Surroundings, surroundings } from './settings.ts'
 import { policyStatuses, StatusWriter } from './status/index.ts'
 
-/** What the authority stands on: the same from a folder as from the Kubernetes API. */
-interface Foundations {
-  readonly root: Issuer
-  readonly source: InventorySource
-  readonly tokenKeys: TokenKeys
-  readonly tokenIssuers: { readonly issuers: readonly string[] }
-  /** Absent with a folder. */
-  readonly client?: KubeClient
-  /** Where keys of end users' tokens are kept, and what was. */
-  readonly keySets: { readonly store: KeyStore; readonly remembered: ReadonlyMap<string, string> }
-}
-
-interface Start {
-  readonly options: AuthorityOptions
-  readonly readiness: Readiness
-  readonly metrics: AuthorityMetrics
-  readonly log: Logger
-  /** What is to be closed again, in reverse order. */
-  readonly opened: (() => Promise<void> | void)[]
-}
-
 const clock = systemClock
 
-/** A provider that has not answered by then is down. */
-const FIRST_KEYS_MS = 6_000
+/** A provider, or an API server, that has not answered by then is down. */
+const FIRST_ANSWERS_MS = 6_000
 
 /** The authority, from its root to the first agent answered. What was opened before a failure is closed again. */
 export async function startAuthority(options: AuthorityOptions, log: Logger): Promise<Running> {
@@ -112,8 +78,11 @@ async function start(
     rootNamespace: namespace,
     keySetName
   }
-  const keys = await followKeys(foundations, begin)
-  const mesh = new LiveMesh({ source: foundations.source, settings, keys, observer: metrics.mesh, log })
+  const [keys, loginSecrets] = await Promise.all([
+    followKeys(foundations, begin),
+    followLoginSecrets(foundations, begin)
+  ])
+  const mesh = new LiveMesh({ source: foundations.source, settings, keys, loginSecrets, observer: metrics.mesh, log })
   opened.push(() => mesh.close())
   if (foundations.client !== undefined)
     tellStatuses(foundations.client, { source: foundations.source, mesh, keys }, begin)
@@ -197,7 +166,7 @@ async function followKeys(
   opened.push(source.subscribe(follow))
   follow()
   // Agents would take "no keys yet" for "no keys", and refuse tokens that they took before the authority was restarted.
-  await ring.settled(FIRST_KEYS_MS)
+  await ring.settled(FIRST_ANSWERS_MS)
   return ring
 }
 
@@ -234,62 +203,13 @@ function tellStatuses(
   writer.want(statuses)
 }
 
-async function onFolder(
-  place: Surroundings & { readonly kind: 'folder' },
-  { options, metrics, log, opened }: Start
-): Promise<Foundations> {
-  const { trustDomain } = options
-  const root = await openRoot(new FileRootStore(place.state), { trustDomain, clock })
-  writeFileAtomically(place.bundleFile, toPem([root.certificate]), 0o644)
-
-  const source = await FolderSource.open({ path: place.folder, clock, log })
-  opened.push(() => source.close())
-  source.subscribe(() => metrics.onFileProblems(source.problems().length))
-  metrics.onFileProblems(source.problems().length)
-
-  const tokenKeys = await TokenKeyFile.open({ path: place.tokenKeys, clock, log })
-  opened.push(() => tokenKeys.close())
-  const store = new FileKeyStore(join(place.state, 'key-sets.json'))
-  const keySets = { store, remembered: await rememberedKeySets(store, log) }
-  return { root, source, tokenKeys, tokenIssuers: { issuers: [place.tokenIssuer] }, keySets }
-}
-
-async function onKubernetes(
-  { kubeconfig, tokenIssuer: issuer }: Surroundings & { readonly kind: 'kubernetes' },
-  { options, readiness, log, opened }: Start
-): Promise<Foundations> {
-  const { trustDomain, systemNamespace: namespace } = options
-  const [rootDebt, meshDebt, keysDebt, bundleDebt] = ['root', 'mesh inventory', 'token keys', 'trust bundle'].map(
-    name => readiness.owe(name)
-  )
-  const random = Math.random
-  const patience = { clock, random, log }
-  const client = await KubeClient.open({ kubeconfig, userAgent: 'countersign-authority', clock })
-  opened.push(() => client.close())
-
-  const source = new KubernetesSource({ client, clock, random, log })
-  opened.push(() => source.close())
-
-  const store = new SecretRootStore(client, namespace)
-  const root = await retryKubernetes('opening the root', () => openRoot(store, { trustDomain, clock }), patience)
-  rootDebt?.pay()
-
-  const bundle = (): string => toPem([root.certificate])
-  const publisher = new BundlePublisher({ client, namespace, bundle, clock, random, log })
-  opened.push(() => publisher.close())
-  void publisher.published.then(() => bundleDebt?.pay())
-
-  const openKeys = (): Promise<ApiTokenKeys> => ApiTokenKeys.open({ client, issuer, clock, log })
-  const tokenKeys = await retryKubernetes('reading the token keys', openKeys, patience)
-  opened.push(() => tokenKeys.close())
-  keysDebt?.pay()
-
-  // Agents are told nothing before all of the mesh was seen: a part of it would look as if the rest were gone.
-  await source.synced
-  meshDebt?.pay()
-
-  const keyStore = new ConfigMapKeyStore(client, namespace)
-  const readKeySets = (): Promise<ReadonlyMap<string, string>> => rememberedKeySets(keyStore, log)
-  const keySets = { store: keyStore, remembered: await retryKubernetes('reading the key sets', readKeySets, patience) }
-  return { root, source, tokenKeys, tokenIssuers: tokenKeys, keySets, client }
+/** The secrets that logins name, followed; each was asked for once, for the same reason. */
+async function followLoginSecrets({ source, secrets: store }: Foundations, { log, opened }: Start) {
+  const secrets = new LoginSecrets({ store, clock, random: Math.random, log })
+  opened.push(() => secrets.close())
+  const follow = (): void => secrets.follow(source.current().endUserAuthentications)
+  opened.push(source.subscribe(follow))
+  follow()
+  await secrets.settled(FIRST_ANSWERS_MS)
+  return secrets
 }

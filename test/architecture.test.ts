@@ -28,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'authority/leadership': [],
   'authority/status': [],
   'authority/keys': [],
+  'authority/login-secrets': [],
   'agent/state': [],
   'agent/volume': ['agent/state'],
   'agent/workload': ['agent/state', 'agent/volume'],
@@ -117,7 +118,7 @@ const imports: Import[] = files.flatMap(file => {
 const isLocal = (target: string): boolean => /^(shared|webhook|authority|agent|node|cli|test|tools)\//.test(target)
 const roomOf = (path: string): string => path.split('/').slice(0, 2).join('/')
 const isWiring = (file: string): boolean =>
-  /^\w+\/(main|app|options|settings)\.ts$/.test(file) || file.startsWith('cli/')
+  /^\w+\/(main|app|foundations|options|settings)\.ts$/.test(file) || file.startsWith('cli/')
 const complaint = ({ file, target }: Import): string => `${file} imports ${target}`
 
 describe('the architecture', () => {

@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 
-// These need root, namespaces, a cluster or helm: `npm run test:cluster` runs them.
-const CLUSTER_SUITE = ['test/cluster/suite', 'test/netns', 'test/chart']
+// These need root, namespaces, a browser, a cluster or helm: `npm run test:cluster` runs them.
+const CLUSTER_SUITE = ['test/cluster/suite', 'test/netns', 'test/chart', 'test/browser']
 
 const root = join(import.meta.dirname, '..')
 const given = process.argv.slice(2)

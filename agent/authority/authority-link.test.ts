@@ -389,7 +389,7 @@ describe('the link to the authority', () => {
       await clock.advance(SECOND)
       authority.openings.length = 0
       restart()
-      await until(() => authority.openings.length === 5, 'a request for each type', 50)
+      await until(() => authority.openings.length === 6, 'a request for each type', 50)
       const versions = Object.assign({}, ...authority.openings.map(opening => opening.versions))
       assert.deepEqual(versions, {
         mesh: authority.mesh.current().types.get('type.googleapis.com/countersign.mesh.v1.Mesh')?.get('mesh')?.version,

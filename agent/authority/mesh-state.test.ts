@@ -4,6 +4,7 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufb
 import { SpiffeId } from '../../shared/identity/index.ts'
 import {
   EndpointsSchema,
+  LoginSecretSchema,
   MeshSchema,
   MutualTlsMode,
   ServiceSchema,
@@ -43,6 +44,34 @@ const endpoints =
     return types.endpoints.decode(bytes(EndpointsSchema, message), 'shop/cart')
   }
 
+const login = (change: object = {}) =>
+  workload({
+    endUsers: {
+      providers: [
+        {
+          name: 'web',
+          login: {
+            clientId: 'web',
+            secret: 'shop/web',
+            scopes: ['openid', 'profile'],
+            redirectPath: '/oauth2/callback',
+            signOutPath: '/oauth2/sign-out',
+            authorizationEndpoint: 'https://accounts.test/auth?prompt=login',
+            tokenEndpoint: 'http://[::1]:8080/token',
+            ...change
+          }
+        }
+      ]
+    }
+  })
+const loginSecret =
+  (clientSecret = 'secret', keyBytes = 32) =>
+  () =>
+    types.loginSecret.decode(
+      bytes(LoginSecretSchema, { clientSecret: Buffer.from(clientSecret), hmacKey: Buffer.alloc(keyBytes) }),
+      'shop/web'
+    )
+
 describe('a resource of the mesh state', () => {
   it('is taken when it can be used', () => {
     assert.equal(mesh()().trustDomain, 'mesh.test')
@@ -51,6 +80,9 @@ describe('a resource of the mesh state', () => {
     assert.equal(workload({ addresses: ['10.0.0.1', 'fd00::1'], ports, portModes })().uid, 'uid-1')
     assert.deepEqual(service({ addresses: [], ports: [{ number: 65_535 }] })().addresses, [])
     assert.equal(endpoints({ address: '::1' })().ports.length, 1)
+    assert.equal(login()().endUsers?.providers.length, 1)
+    assert.equal(login({ authorizationEndpoint: '', tokenEndpoint: '' })().endUsers?.providers.length, 1)
+    assert.equal(loginSecret()().hmacKey.length, 32)
     assert.deepEqual(
       trustBundlesOf(mesh()()).map(({ trustDomain, roots }) => [trustDomain, roots[0]?.serialNumber]),
       [['mesh.test', issuer.bundle.roots[0]?.serialNumber]]
@@ -112,6 +144,28 @@ describe('a resource of the mesh state', () => {
       /^ports\.unready\.address: .* got "orders-0"$/
     ],
     'an endpoint that is not ready with port 0': [endpoints({ list: 'unready', port: 0 }), /^ports\.unready\.port: /],
+    'a login of nobody': [login({ clientId: '' }), /login\.client_id: expected a text/],
+    'a login without a secret': [login({ secret: '' }), /login\.secret: expected a text/],
+    'a login that asks for no ID token': [login({ scopes: ['profile'] }), /scopes: expected openid among them/],
+    'a login that comes back to no path': [login({ redirectPath: 'back' }), /redirect_path: .* got "back"$/],
+    'a login that comes back to a formula': [login({ redirectPath: '/%REQ(host)%' }), /redirect_path: expected a path/],
+    'a login that comes back with a query': [login({ redirectPath: '/back?x' }), /redirect_path: expected a path/],
+    'a login that ends nowhere': [login({ signOutPath: '' }), /sign_out_path: expected a path, got ""$/],
+    'a login that ends where it comes back': [
+      login({ signOutPath: '/oauth2/callback' }),
+      /sign_out_path: expected another than redirect_path/
+    ],
+    'a login that sends browsers to a script': [
+      login({ authorizationEndpoint: 'javascript:alert(1)' }),
+      /authorization_endpoint: expected a URL of http or https/
+    ],
+    'a login that asks for tokens in a file': [login({ tokenEndpoint: 'file:///x' }), /token_endpoint: expected a URL/],
+    'a login that ends sessions at no URL': [
+      login({ endSessionEndpoint: '/end' }),
+      /end_session_endpoint: .* "\/end"$/
+    ],
+    'a secret that is empty': [loginSecret(''), /^client_secret: expected some bytes/],
+    'a secret whose key is short': [loginSecret('secret', 31), /^hmac_key: expected at least 32 bytes, got 31$/],
     'what is no message': [() => types.mesh.decode(Buffer.from([0xff, 0xff]), 'mesh'), /./]
   }
   for (const [title, [decode, message]] of Object.entries(refusals))

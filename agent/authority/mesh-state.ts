@@ -6,6 +6,9 @@ import {
   type EndUserChecks,
   type KeySet,
   KeySetSchema,
+  type Login,
+  type LoginSecret,
+  LoginSecretSchema,
   type Mesh,
   MeshSchema,
   MutualTlsMode,
@@ -29,6 +32,8 @@ export interface MeshState {
   readonly endpoints: ReadonlyMap<string, Endpoints>
   /** By name: public keys of issuers of end users' tokens, those that workloads of this node refer to. */
   readonly keySets: ReadonlyMap<string, KeySet>
+  /** By `<namespace>/<name>` of the policy: what proxies of this node need to log people in. Never logged. */
+  readonly loginSecrets: ReadonlyMap<string, LoginSecret>
   /**
    * Whether this is all there is: the authority has answered for every type, now or before a restart. While false,
    * what is missing may be missing only because it was not heard of yet.
@@ -39,12 +44,16 @@ export interface MeshState {
 /** Name of the one Mesh resource. */
 export const MESH_NAME = 'mesh'
 
+// As many as its hash function gives (RFC 2104, section 3).
+const SESSION_KEY_BYTES = 32
+
 export interface MeshTypes {
   readonly mesh: ResourceType<Mesh>
   readonly workload: ResourceType<Workload>
   readonly service: ResourceType<Service>
   readonly endpoints: ResourceType<Endpoints>
   readonly keySet: ResourceType<KeySet>
+  readonly loginSecret: ResourceType<LoginSecret>
 }
 
 /**
@@ -93,6 +102,11 @@ export function meshTypes(trustDomain: TrustDomain): MeshTypes {
       if (jwks === '') return
       const { keys } = JSON.parse(jwks) as { readonly keys?: unknown }
       if (!Array.isArray(keys) || keys.length === 0) throw new Error('jwks: expected a JWK Set with a key in it')
+    }),
+    loginSecret: resourceType(LoginSecretSchema, ({ clientSecret, hmacKey }) => {
+      if (clientSecret.length === 0) throw new Error('client_secret: expected some bytes, got none')
+      if (hmacKey.length < SESSION_KEY_BYTES)
+        throw new Error(`hmac_key: expected at least ${SESSION_KEY_BYTES} bytes, got ${hmacKey.length}`)
     })
   }
 }
@@ -117,12 +131,34 @@ export function trustBundlesOf(mesh: Mesh): readonly TrustBundle[] {
 function checkEndUsers({ providers, rules }: EndUserChecks): void {
   const names = new Set(providers.map(({ name }) => name))
   if (names.size !== providers.length) throw new Error('end_users.providers: expected each name once')
+  for (const { login } of providers) if (login !== undefined) checkLogin(login)
   for (const rule of rules) {
     if (rule.providers.length === 0) throw new Error('end_users.rules.providers: expected at least one')
     const unknown = rule.providers.find(name => !names.has(name))
     if (unknown !== undefined)
       throw new Error(`end_users.rules.providers: expected names of providers, got ${JSON.stringify(unknown)}`)
   }
+}
+
+/** Of the endpoints, none is there before it is known. Characters that Envoy would read as more than a path are refused. */
+function checkLogin({ clientId, secret, scopes, redirectPath, signOutPath, ...login }: Login): void {
+  const field = 'end_users.providers.login'
+  for (const [name, value] of Object.entries({ client_id: clientId, secret }))
+    if (value === '') throw new Error(`${field}.${name}: expected a text, got none`)
+  if (!scopes.includes('openid'))
+    throw new Error(`${field}.scopes: expected openid among them, got ${scopes.join(' ')}`)
+  for (const [name, path] of Object.entries({ redirect_path: redirectPath, sign_out_path: signOutPath }))
+    if (!/^\/[\w.~!$&'()*+,=:@/-]*$/.test(path))
+      throw new Error(`${field}.${name}: expected a path, got ${JSON.stringify(path)}`)
+  if (redirectPath === signOutPath) throw new Error(`${field}.sign_out_path: expected another than redirect_path`)
+  const endpoints = {
+    authorization_endpoint: login.authorizationEndpoint,
+    token_endpoint: login.tokenEndpoint,
+    end_session_endpoint: login.endSessionEndpoint
+  }
+  for (const [name, url] of Object.entries(endpoints))
+    if (url !== '' && !/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      throw new Error(`${field}.${name}: expected a URL of http or https, got ${JSON.stringify(url)}`)
 }
 
 function checkAddresses(field: string, addresses: readonly string[]): void {

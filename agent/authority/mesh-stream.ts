@@ -122,9 +122,10 @@ export class MeshStream {
   }
 
   #read(): MeshState {
-    const { mesh, workload, service, endpoints, keySet } = this.#types
+    const { mesh, workload, service, endpoints, keySet, loginSecret } = this.#types
     const known = this.#client.messages(mesh).get(MESH_NAME)
-    // Key sets aside: an authority that knows nothing of them says nothing of them, and they come before who needs them.
+    // Key sets and secrets aside: an authority that knows nothing of them says nothing of them, and they come before who
+    // needs them.
     const answered = [mesh, workload, service, endpoints].every(type => this.#client.synced(type))
     return Object.freeze({
       mesh: known,
@@ -132,6 +133,7 @@ export class MeshStream {
       services: this.#client.messages(service),
       endpoints: this.#client.messages(endpoints),
       keySets: this.#client.messages(keySet),
+      loginSecrets: this.#client.messages(loginSecret),
       synced: known !== undefined && (answered || this.#restored)
     })
   }

@@ -24,13 +24,16 @@ type ClusterParts = Partial<
   Pick<
     Cluster,
     | 'clusterDiscoveryType'
+    | 'dnsLookupFamily'
     | 'edsClusterConfig'
     | 'lbPolicy'
     | 'loadAssignment'
+    | 'respectDnsTtl'
     | 'transportSocket'
     | 'transportSocketMatches'
     | 'upstreamBindConfig'
     | 'upstreamConfig'
+    | 'waitForWarmOnInit'
   >
 >
 

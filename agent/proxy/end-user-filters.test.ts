@@ -11,9 +11,9 @@ import { newState, newWorkload } from './fixtures.test-support.ts'
 
 type ChecksInit = Exclude<MessageInitShape<typeof EndUserChecksSchema>, EndUserChecks>
 
-const KEY_SETS = newState({ roots: [], keySets: { keys: '{"keys":[]}' } }).keySets
+const STATE = newState({ roots: [], keySets: { keys: '{"keys":[]}' } })
 const filtersFor = (checks?: ChecksInit): readonly Resource[] =>
-  endUserFilters(newWorkload(checks === undefined ? {} : { endUsers: create(EndUserChecksSchema, checks) }), KEY_SETS)
+  endUserFilters(newWorkload(checks === undefined ? {} : { endUsers: create(EndUserChecksSchema, checks) }), STATE)
 const PROVIDER = { name: 'p', issuer: 'https://i.test', keySet: 'keys' }
 
 /** Of the filter before tokens are looked at. */
@@ -35,7 +35,14 @@ const typeOf = ({ value }: Resource): string =>
 describe('the filters for end users', () => {
   it('stand in places that there always are', () => {
     const places = END_USER_FILTERS.map(({ name }) => name)
-    assert.deepEqual(places, ['end-users/claimed-headers', 'end-users/tokens', 'end-users/verified'])
+    assert.deepEqual(places, [
+      'end-users/claimed-headers',
+      'end-users/login',
+      'end-users/login-cookies',
+      'end-users/tokens',
+      'end-users/verified',
+      'end-users/after-login'
+    ])
     for (const checks of [undefined, {}, { providers: [PROVIDER] }])
       assert.deepEqual(
         filtersFor(checks).map(({ name }) => name),
@@ -54,13 +61,17 @@ describe('the filters for end users', () => {
   })
 
   it('run no script where there is no policy', () => {
-    assert.deepEqual(filtersFor().map(typeOf), ['HeaderMutation', 'JwtAuthentication', 'HeaderMutation'])
-    assert.deepEqual(filtersFor({ providers: [PROVIDER] }).map(typeOf), ['HeaderMutation', 'JwtAuthentication', 'Lua'])
+    const scripts = (checks?: ChecksInit) =>
+      filtersFor(checks)
+        .filter(resource => typeOf(resource) === 'Lua')
+        .map(({ name }) => name)
+    assert.deepEqual(scripts(), [])
+    assert.deepEqual(scripts({ providers: [PROVIDER] }), ['end-users/verified'])
   })
 
   it('are the same objects for all workloads without a policy, whatever the keys', () => {
     const [first, second] = [newWorkload({ uid: 'a' }), newWorkload({ uid: 'b' })]
-    assert.equal(endUserFilters(first, KEY_SETS), endUserFilters(second, new Map()))
+    assert.equal(endUserFilters(first, STATE), endUserFilters(second, newState({ roots: [] })))
   })
 
   const CLAIMING = {

@@ -3,6 +3,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt'
 import {
   type EndUserChecks,
   EndUserChecksSchema,
+  type Login,
   type Workload
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { TypedExtensionConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
@@ -12,6 +13,7 @@ import {
 } from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
 import { JwtAuthenticationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
+import { OAuth2Schema } from '../../shared/proto/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.js'
 import {
   type HttpFilter,
   HttpFilterSchema
@@ -19,8 +21,17 @@ import {
 import { createResource, type Resource, typeUrlOf } from '../../shared/xds/index.ts'
 import { FROM_AGENT } from './config-source.ts'
 import { likeHeader, misspelledHeader } from './header-spelling.ts'
-import { memoizePair } from './memoize.ts'
-import type { KeySets } from './mesh-state.ts'
+import { activeLogin, withSession } from './login.ts'
+import {
+  endOfRefused,
+  INTERNAL_HEADERS,
+  REMEMBERED_COOKIES,
+  WITHOUT_INTERNAL_HEADERS,
+  WITHOUT_LOGIN_COOKIES
+} from './login-cleanup.ts'
+import { loginFilter, NO_LOGIN } from './login-filter.ts'
+import { memoize, memoizePair } from './memoize.ts'
+import type { KeySets, LoginSecrets, MeshState } from './mesh-state.ts'
 import { regex } from './regex.ts'
 import { tokenPlaces } from './token-providers.ts'
 import { tokenRules } from './token-rules.ts'
@@ -28,8 +39,11 @@ import { afterVerification } from './verified-token-script.ts'
 
 /** Names by which listeners refer to the filters of a workload. */
 const CLAIMED_HEADERS = 'end-users/claimed-headers'
+const LOGIN = 'end-users/login'
+const LOGIN_COOKIES = 'end-users/login-cookies'
 const TOKENS = 'end-users/tokens'
 const VERIFIED = 'end-users/verified'
+const AFTER_LOGIN = 'end-users/after-login'
 
 /**
  * The filters' places in every chain of HTTP that leads to an application, whether there is a policy or not: what
@@ -37,8 +51,11 @@ const VERIFIED = 'end-users/verified'
  */
 export const END_USER_FILTERS: readonly HttpFilter[] = [
   place(CLAIMED_HEADERS, HeaderMutationSchema),
+  place(LOGIN, OAuth2Schema),
+  place(LOGIN_COOKIES, LuaSchema, HeaderMutationSchema),
   place(TOKENS, JwtAuthenticationSchema),
-  place(VERIFIED, LuaSchema, HeaderMutationSchema)
+  place(VERIFIED, LuaSchema, HeaderMutationSchema),
+  place(AFTER_LOGIN, HeaderMutationSchema)
 ]
 
 function place(name: string, ...schemas: readonly DescMessage[]): HttpFilter {
@@ -51,18 +68,34 @@ function place(name: string, ...schemas: readonly DescMessage[]): HttpFilter {
 const NOBODY: EndUserChecks = create(EndUserChecksSchema)
 
 /** What stands in these places for a workload; one for all that have no policy. */
-export const endUserFilters = ({ endUsers = NOBODY }: Workload, keySets: KeySets): readonly Resource[] =>
-  filtersFor(endUsers, endUsers === NOBODY ? NO_KEYS : keySets)
+export const endUserFilters = (
+  { endUsers = NOBODY }: Workload,
+  { keySets, loginSecrets }: Pick<MeshState, 'keySets' | 'loginSecrets'>
+): readonly Resource[] =>
+  endUsers === NOBODY ? filtersFor(NOBODY, NO_KEYS)(NO_SECRETS) : filtersFor(endUsers, keySets)(loginSecrets)
 
+const NOTHING: HeaderMutation = create(HeaderMutationSchema)
 const NO_KEYS: KeySets = new Map()
+const NO_SECRETS: LoginSecrets = new Map()
 
-const filtersFor = memoizePair((checks: EndUserChecks, keySets: KeySets) => [
-  filter(CLAIMED_HEADERS, HeaderMutationSchema, withoutClaimedHeaders(checks)),
-  filter(TOKENS, JwtAuthenticationSchema, tokenRules(checks, keySets)),
-  checks.providers.length === 0
-    ? filter(VERIFIED, HeaderMutationSchema, create(HeaderMutationSchema))
-    : filter(VERIFIED, LuaSchema, afterVerification(checks))
-])
+const filtersFor = memoizePair((given: EndUserChecks, keySets: KeySets) =>
+  memoize((loginSecrets: LoginSecrets) => {
+    const active = activeLogin(given, loginSecrets)
+    const checks = active === undefined ? given : withSession(given, active)
+    return [
+      filter(CLAIMED_HEADERS, HeaderMutationSchema, withoutClaimedHeaders(checks, active?.login)),
+      filter(LOGIN, OAuth2Schema, active === undefined ? NO_LOGIN : loginFilter(active)),
+      active === undefined || active.login.forwardTokens
+        ? filter(LOGIN_COOKIES, HeaderMutationSchema, NOTHING)
+        : filter(LOGIN_COOKIES, LuaSchema, WITHOUT_LOGIN_COOKIES),
+      filter(TOKENS, JwtAuthenticationSchema, tokenRules(checks, keySets)),
+      checks.providers.length === 0
+        ? filter(VERIFIED, HeaderMutationSchema, NOTHING)
+        : filter(VERIFIED, LuaSchema, afterVerification(checks)),
+      filter(AFTER_LOGIN, HeaderMutationSchema, active === undefined ? NOTHING : WITHOUT_INTERNAL_HEADERS)
+    ]
+  })
+)
 
 function filter<Schema extends DescMessage>(name: string, schema: Schema, config: MessageShape<Schema>): Resource {
   return createResource(
@@ -76,8 +109,9 @@ function filter<Schema extends DescMessage>(name: string, schema: Schema, config
  * Headers that only the proxy may set are removed from what a client sends, whether it sends a token or not, and
  * whatever rule its request meets. An underscore is taken for the dash that many applications take it for (RFC 3875,
  * section 4.1.18): so headers that look like one that holds a token, and are not looked at, are removed as well.
+ * Headers by which the filters of a login speak to each other are theirs alone.
  */
-function withoutClaimedHeaders({ providers }: EndUserChecks): HeaderMutation {
+function withoutClaimedHeaders({ providers }: EndUserChecks, login: Login | undefined): HeaderMutation {
   const claimed = providers.flatMap(({ payloadHeader, claimHeaders }) => [
     ...(payloadHeader === '' ? [] : [payloadHeader]),
     ...claimHeaders.map(({ header }) => header)
@@ -85,9 +119,14 @@ function withoutClaimedHeaders({ providers }: EndUserChecks): HeaderMutation {
   const holding = providers.flatMap(provider => tokenPlaces(provider).headers.map(({ name }) => name))
   return create(HeaderMutationSchema, {
     mutations: {
-      requestMutations: [...distinct(claimed).map(likeHeader), ...distinct(holding).flatMap(misspelledHeader)].map(
-        removal
-      )
+      requestMutations: [
+        ...[
+          ...distinct(login === undefined ? claimed : [...claimed, ...INTERNAL_HEADERS]).map(likeHeader),
+          ...distinct(holding).flatMap(misspelledHeader)
+        ].map(removal),
+        ...(login === undefined || login.forwardTokens ? [] : [REMEMBERED_COOKIES])
+      ],
+      responseMutations: login === undefined ? [] : [endOfRefused(login)]
     }
   })
 }

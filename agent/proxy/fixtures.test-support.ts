@@ -1,11 +1,14 @@
 // Mesh state and pods for the tests of this room.
 
+import { createHash } from 'node:crypto'
+import { getCACertificates } from 'node:tls'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { parseTrustDomain, SpiffeId as Spiffe, type SpiffeId } from '../../shared/identity/index.ts'
 import {
   type Endpoints,
   EndpointsSchema,
   KeySetSchema,
+  LoginSecretSchema,
   MeshSchema,
   MutualTlsMode,
   Protocol,
@@ -63,6 +66,8 @@ export interface StateInit {
   readonly endpoints?: Readonly<Record<string, Endpoints>>
   /** JWK Sets by name. */
   readonly keySets?: Readonly<Record<string, string>>
+  /** Client secrets by name; what else there is, is made of them. */
+  readonly loginSecrets?: Readonly<Record<string, string>>
   /** Trust domains beside `mesh.test`, with their roots. */
   readonly foreign?: Readonly<Record<string, Issuer>>
 }
@@ -72,6 +77,7 @@ export const newState = ({
   services = [],
   endpoints = {},
   keySets = {},
+  loginSecrets = {},
   foreign = {}
 }: StateInit): MeshState => ({
   mesh: create(MeshSchema, {
@@ -84,7 +90,17 @@ export const newState = ({
   }),
   services: new Map(services.map(service => [`${service.namespace}/${service.name}`, service])),
   endpoints: new Map(Object.entries(endpoints)),
-  keySets: new Map(Object.entries(keySets).map(([name, jwks]) => [name, create(KeySetSchema, { jwks })]))
+  keySets: new Map(Object.entries(keySets).map(([name, jwks]) => [name, create(KeySetSchema, { jwks })])),
+  webRoots: { pem: getCACertificates('default').join('\n') },
+  loginSecrets: new Map(
+    Object.entries(loginSecrets).map(([name, secret]) => [
+      name,
+      create(LoginSecretSchema, {
+        clientSecret: Buffer.from(secret),
+        hmacKey: createHash('sha256').update(secret).digest()
+      })
+    ])
+  )
 })
 
 /** The same, where clients without a proxy may use TLS 1.2. */

@@ -111,12 +111,16 @@ function httpFilter(direction: Direction, options: HttpOptions, parts: ManagerPa
 }
 
 /** For what the proxy itself answers. */
-export function plainHttp(statPrefix: string, routeConfig: RouteConfiguration): Filter {
+export function plainHttp(
+  statPrefix: string,
+  routeConfig: RouteConfiguration,
+  filters: readonly HttpFilter[] = []
+): Filter {
   const manager = create(HttpConnectionManagerSchema, {
     codecType: CodecType.AUTO,
     statPrefix,
     routeSpecifier: { case: 'routeConfig', value: routeConfig },
-    httpFilters: [ROUTER],
+    httpFilters: [...filters, ROUTER],
     generateRequestId: false,
     internalAddressConfig: NOBODY_INTERNAL
   })

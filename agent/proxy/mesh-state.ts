@@ -1,4 +1,10 @@
-import type { Endpoints, KeySet, Mesh, Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type {
+  Endpoints,
+  KeySet,
+  LoginSecret,
+  Mesh,
+  Service
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { memoize } from './memoize.ts'
 
 /** By `<namespace>/<name>`. */
@@ -6,6 +12,14 @@ export type Services = ReadonlyMap<string, Service>
 
 /** By name; of those that workloads of this node refer to. */
 export type KeySets = ReadonlyMap<string, KeySet>
+
+/** By name; of those that workloads of this node refer to. */
+export type LoginSecrets = ReadonlyMap<string, LoginSecret>
+
+/** Whom to trust outside of the mesh: certificates as PEM. One object for as long as they are the same. */
+export interface WebRoots {
+  readonly pem: string
+}
 
 /**
  * What the authority said at one moment. Immutable, like every map and message in it: a change makes a new state that
@@ -17,6 +31,8 @@ export interface MeshState {
   /** By the `<namespace>/<name>` of the Service. */
   readonly endpoints: ReadonlyMap<string, Endpoints>
   readonly keySets: KeySets
+  readonly loginSecrets: LoginSecrets
+  readonly webRoots: WebRoots
 }
 
 /** The services in an order that does not depend on when each was heard of. */

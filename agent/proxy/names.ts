@@ -18,7 +18,9 @@ export const NAMES = {
     /** Roots of the mesh's own trust domain. */
     ownTrust: 'ROOTCA',
     /** Roots of every trust domain that the mesh accepts, each for its own names only. */
-    allTrust: 'ALL'
+    allTrust: 'ALL',
+    /** Roots of the web, for issuers of tokens. */
+    webTrust: 'web-roots'
   },
   listener: {
     outbound: 'outbound',
@@ -26,7 +28,8 @@ export const NAMES = {
     inbound: 'inbound',
     readiness: 'readiness',
     metrics: 'metrics',
-    probes: 'probes'
+    probes: 'probes',
+    loginSecrets: 'login-secrets'
   },
   cluster: {
     ...BOOTSTRAP_CLUSTERS,
@@ -63,6 +66,10 @@ export const directClusterName = (namespace: string, service: string, port: numb
 
 /** The secret that says who may serve a Service. */
 export const peersSecretName = (namespace: string, service: string): string => `peers/${namespace}/${service}`
+
+/** The secrets of a login, by the name of its LoginSecret. */
+export const clientSecretName = (loginSecret: string): string => `login/${loginSecret}/client-secret`
+export const sessionKeyName = (loginSecret: string): string => `login/${loginSecret}/session-key`
 
 /** The route configuration of explicit proxying, as seen from one namespace. */
 export const outboundRouteName = (namespace: string): string => `outbound/${namespace}`

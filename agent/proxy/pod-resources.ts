@@ -7,6 +7,7 @@ import { explicitOutboundListener, explicitRoutes } from './explicit-outbound.ts
 import { type Families, familiesOf, wildcardsOf } from './families.ts'
 import { metricsListener, readinessListener } from './health-listeners.ts'
 import type { Interception } from './interception.ts'
+import { loginResources } from './login-resources.ts'
 import { memoize } from './memoize.ts'
 import { inOrder, type MeshState } from './mesh-state.ts'
 import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
@@ -38,6 +39,7 @@ export interface PodResources {
   readonly routes: readonly Resource[]
   /** Filters of the listeners, where these hold a reference only. */
   readonly filters: readonly Resource[]
+  readonly secrets: readonly Resource[]
 }
 
 /**
@@ -48,6 +50,7 @@ export interface PodResources {
  */
 export function podResources(state: MeshState, { workload, interception, probes }: PodState): PodResources {
   const minimumTls = minimumTlsOf(state.mesh)
+  const login = loginResources(workload, state)
   switch (interception.kind) {
     case 'redirect': {
       const families = familiesOf(workload)
@@ -58,17 +61,20 @@ export function podResources(state: MeshState, { workload, interception, probes 
           undeclaredCluster,
           ...inOrder(state.services).flatMap(directClusters),
           ...redirectInboundClusters[families].values(),
-          ...probing.clusters
+          ...probing.clusters,
+          ...login.clusters
         ],
         listeners: [
           redirectOutboundListener(state, families),
           undeclaredOutboundListener(state),
           redirectInboundListener(workload, minimumTls),
           ...redirectHealthListeners[families],
-          ...probing.listeners
+          ...probing.listeners,
+          ...login.listeners
         ],
         routes: [],
-        filters: [...redirectOutboundFilters(state.services), ...endUserFilters(workload, state.keySets)]
+        filters: [...redirectOutboundFilters(state.services), ...endUserFilters(workload, state)],
+        secrets: login.secrets
       }
     }
     case 'explicit': {
@@ -77,15 +83,17 @@ export function podResources(state: MeshState, { workload, interception, probes 
         throw new TypeError(`application address ${applicationAddress} is the pod's own: expected another one`)
       const probing = explicitProbeResources(workload, probes, applicationAddress)
       return {
-        clusters: [...explicitInboundClusters(workload, applicationAddress), ...probing.clusters],
+        clusters: [...explicitInboundClusters(workload, applicationAddress), ...probing.clusters, ...login.clusters],
         listeners: [
           explicitOutboundListener(workload, applicationAddress),
           ...explicitInboundListeners(workload, minimumTls),
           ...explicitHealthListeners(workload),
-          ...probing.listeners
+          ...probing.listeners,
+          ...login.listeners
         ],
         routes: [explicitRoutes(state.mesh, state.services, workload.namespace)],
-        filters: endUserFilters(workload, state.keySets)
+        filters: endUserFilters(workload, state),
+        secrets: login.secrets
       }
     }
   }

@@ -18,7 +18,7 @@ export function composeSnapshot(state: MeshState, pod: PodState): Snapshot {
   const own = podResources(state, pod)
   return {
     types: new Map([
-      [TYPE.secret, secrets],
+      [TYPE.secret, joined(secrets, own.secrets)],
       [TYPE.cluster, joined(shared.clusters, own.clusters)],
       [TYPE.endpoint, shared.endpoints],
       [TYPE.extensionConfig, resourceMap(own.filters)],

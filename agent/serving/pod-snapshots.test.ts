@@ -66,6 +66,7 @@ class World {
     services: new Map(),
     endpoints: new Map(),
     keySets: new Map(),
+    loginSecrets: new Map(),
     synced: false
   }
   readonly #changed: (() => void)[] = []
@@ -82,6 +83,7 @@ class World {
       identities: { current: () => this.svid, subscribe: listener => on(() => listener(UID)) },
       mesh: { current: () => this.state, subscribe: on },
       interception,
+      webRoots: '',
       log: createLogger('test', 'trace', { write: line => void this.lines.push(line) })
     })
   }

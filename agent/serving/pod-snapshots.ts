@@ -21,6 +21,8 @@ export interface PodSnapshotsOptions {
   }
   readonly mesh: { current(): MeshState; subscribe(listener: () => void): () => void }
   readonly interception: Interception['kind']
+  /** Roots of the web, as PEM: whom a proxy trusts to be an issuer of tokens. */
+  readonly webRoots: string
   readonly log: Logger
 }
 
@@ -44,6 +46,7 @@ const PEER = /^pod:(.+)$/
 export class PodSnapshots {
   readonly #options: PodSnapshotsOptions
   readonly #log: Logger
+  readonly #webRoots: { readonly pem: string }
   readonly #served = new Map<string, Served>()
   readonly #unsubscribe: readonly (() => void)[]
   /** One object for all pods: what is encoded once is found by it. */
@@ -52,6 +55,7 @@ export class PodSnapshots {
   constructor(options: PodSnapshotsOptions) {
     this.#options = options
     this.#log = options.log.child({ room: 'serving' })
+    this.#webRoots = { pem: options.webRoots }
     this.#unsubscribe = [
       options.volumes.subscribe(() => this.#updateAll()),
       options.mesh.subscribe(() => this.#updateAll()),
@@ -132,8 +136,10 @@ export class PodSnapshots {
   }
 
   #knownMesh(from: MeshState, mesh: Mesh): KnownMesh {
-    if (this.#known?.from !== from)
-      this.#known = { from, mesh: { mesh, services: from.services, endpoints: from.endpoints, keySets: from.keySets } }
+    if (this.#known?.from !== from) {
+      const { services, endpoints, keySets, loginSecrets } = from
+      this.#known = { from, mesh: { mesh, services, endpoints, keySets, loginSecrets, webRoots: this.#webRoots } }
+    }
     return this.#known.mesh
   }
 

@@ -1,6 +1,7 @@
 import {
   EndpointsSchema,
   KeySetSchema,
+  LoginSecretSchema,
   MeshSchema,
   ServiceSchema,
   WorkloadSchema
@@ -9,15 +10,17 @@ import { type PushOrder, typeUrlOf } from '../../shared/xds/index.ts'
 
 const mesh = typeUrlOf(MeshSchema)
 const keySet = typeUrlOf(KeySetSchema)
+const loginSecret = typeUrlOf(LoginSecretSchema)
 const workload = typeUrlOf(WorkloadSchema)
 const service = typeUrlOf(ServiceSchema)
 const endpoints = typeUrlOf(EndpointsSchema)
 
 /**
  * Trust before whoever is to be trusted: an agent knows a root before it is told of identities under it. Services come
- * before the endpoints behind them, and go after them; so do keys before the workloads that verify tokens with them.
+ * before the endpoints behind them, and go after them; so do keys before the workloads that verify tokens with them, and secrets before those that
+ * sign people in with them.
  */
 export const MESH_PUSH_ORDER: PushOrder = {
-  updates: [mesh, keySet, workload, service, endpoints],
-  removals: [endpoints, service, workload, keySet, mesh]
+  updates: [mesh, keySet, loginSecret, workload, service, endpoints],
+  removals: [endpoints, service, workload, loginSecret, keySet, mesh]
 }

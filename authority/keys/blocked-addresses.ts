@@ -42,6 +42,13 @@ export class BlockedAddresses {
     return this.#list.check(plain, 'ipv6') || embedded(plain).some(inner => this.#list.check(inner, 'ipv4'))
   }
 
+  /** Whether a URL has such an address in it; a name is none, whatever it resolves to. */
+  isNamedBy({ hostname }: URL): boolean {
+    // The URL parser has normalised it: 0x7f.1 is 127.0.0.1 here.
+    const literal = hostname.replace(/^\[|\]$/g, '')
+    return isIP(literal) !== 0 && this.has(literal)
+  }
+
   #add(network: string): void {
     const [address = '', length, ...rest] = network.split('/')
     const version = isIP(address)

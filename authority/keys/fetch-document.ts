@@ -1,7 +1,7 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { getCACertificates } from 'node:tls'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { BlockedAddresses } from './blocked-addresses.ts'
@@ -65,9 +65,8 @@ export function documentFetcher(options: FetchOptions): FetchDocument {
 
 function send(url: URL, signal: AbortSignal, options: FetchOptions): Promise<IncomingMessage> {
   const { blockedAddresses, ca, lookup = dnsLookup } = options
-  // A literal address is never looked up. The URL parser has normalised it: 0x7f.1 is 127.0.0.1 here.
-  const literal = url.hostname.replace(/^\[|\]$/g, '')
-  if (isIP(literal) !== 0 && blockedAddresses.has(literal)) throw blocked(showUrl(url))
+  // A literal address is never looked up.
+  if (blockedAddresses.isNamedBy(url)) throw blocked(showUrl(url))
   const judgedLookup: LookupFunction = (name, { all }, callback) => {
     lookup(name, { all: true }, (error, addresses) => {
       const [first] = addresses ?? []

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { FakeClock } from '../../test/fakes/clock.ts'
+import { BlockedAddresses } from './blocked-addresses.ts'
 import type { FetchDocument } from './fetch-document.ts'
 import { fetchKeys } from './fetch-keys.ts'
 import type { KeyPlace } from './key-source.ts'
@@ -9,6 +10,7 @@ import type { KeyPlace } from './key-source.ts'
 const KEY = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
 const JWKS = JSON.stringify({ keys: [KEY] })
 const ISSUER = 'https://idp.example/realms/shop'
+const blockedAddresses = new BlockedAddresses()
 const DISCOVERY = `${ISSUER}/.well-known/openid-configuration`
 
 /** A world of documents; what is no text leads elsewhere. */
@@ -28,7 +30,7 @@ function world(documents: Readonly<Record<string, unknown>>) {
   }
   const clock = new FakeClock()
   const signal = new AbortController().signal
-  const get = (place: KeyPlace) => fetchKeys(place, { fetch, clock, timeoutMs: 5_000, signal })
+  const get = (place: KeyPlace) => fetchKeys(place, { fetch, blockedAddresses, clock, timeoutMs: 5_000, signal })
   return { asked, clock, get }
 }
 
@@ -95,6 +97,69 @@ describe('fetching keys', () => {
       assert.equal(asked.length, 1)
     })
 
+  const SIGN_IN = `${ISSUER}/authorize`
+  const TOKEN = `${ISSUER}/token`
+  const discovering = async (document: object) => {
+    const { get } = world({
+      [DISCOVERY]: { issuer: ISSUER, jwks_uri: 'https://keys.example/jwks', ...document },
+      'https://keys.example/jwks': JWKS
+    })
+    const answer = await get(issuer(ISSUER))
+    assert.equal(answer.count, 1, 'the keys are there whatever the endpoints are')
+    return answer.discovered
+  }
+
+  it('finds the endpoints for signing in on the way', async () => {
+    const both = { authorization_endpoint: SIGN_IN, token_endpoint: TOKEN }
+    assert.deepEqual(await discovering(both), { endpoints: { authorization: SIGN_IN, token: TOKEN } })
+    const endSession = 'https://out.example/end?a=b'
+    assert.deepEqual(await discovering({ ...both, end_session_endpoint: endSession }), {
+      endpoints: { authorization: SIGN_IN, token: TOKEN, endSession }
+    })
+    assert.deepEqual(await discovering({ ...both, end_session_endpoint: 'http://out.example/' }), {
+      endpoints: { authorization: SIGN_IN, token: TOKEN }
+    })
+  })
+
+  it('finds none where the policy says where the keys are', async () => {
+    const { get } = world({ 'https://keys.example/jwks': JWKS })
+    assert.equal('discovered' in (await get(uri('https://keys.example/jwks'))), false)
+  })
+
+  const NO_ENDPOINTS: Readonly<Record<string, readonly [object, RegExp]>> = {
+    'there are none': [{}, /token_endpoint: expected an https or http URL$/],
+    'one is missing': [{ token_endpoint: TOKEN }, /authorization_endpoint: expected an https or http URL$/],
+    'one is in the clear': [
+      { token_endpoint: 'http://idp.example/token' },
+      /token_endpoint: expected https, got http$/
+    ],
+    'browsers would be sent in the clear': [
+      { token_endpoint: TOKEN, authorization_endpoint: 'http://idp.example/' },
+      /authorization_endpoint: expected https, got http$/
+    ],
+    'one is a script': [
+      { token_endpoint: TOKEN, authorization_endpoint: 'javascript:alert(1)' },
+      /authorization_endpoint: expected an https or http URL$/
+    ],
+    'one has a password': [
+      { token_endpoint: 'https://a:hidden@idp.example/' },
+      /token_endpoint: .*without a user name/
+    ],
+    'one is a list': [{ token_endpoint: [TOKEN] }, /token_endpoint: expected an https or http URL$/],
+    'one is endless': [{ token_endpoint: `${TOKEN}?${'x'.repeat(2_048)}` }, /token_endpoint: expected at most 2048/],
+    'proxies would ask a blocked address': [
+      { token_endpoint: 'https://[::ffff:169.254.169.254]/token', authorization_endpoint: SIGN_IN },
+      /token_endpoint: its address is one that nothing is asked of$/
+    ]
+  }
+  for (const [what, [document, message]] of Object.entries(NO_ENDPOINTS))
+    it(`finds the keys and no endpoint, and says why, where ${what}`, async () => {
+      const discovered = await discovering(document)
+      assert.ok(discovered !== undefined && 'problem' in discovered)
+      assert.match(discovered.problem, message)
+      assert.ok(discovered.problem.startsWith(DISCOVERY) && !discovered.problem.includes('hidden'))
+    })
+
   it('refuses keys in the clear when the discovery document came by https after all', async () => {
     const { get } = world({
       'http://idp.local/.well-known/openid-configuration': new URL('https://idp.local/config'),
@@ -136,7 +201,7 @@ describe('fetching keys', () => {
           })
         : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     const end = new AbortController()
-    const fetching = fetchKeys(issuer(ISSUER), { fetch, clock, timeoutMs: 5_000, signal: end.signal })
+    const fetching = fetchKeys(issuer(ISSUER), { fetch, blockedAddresses, clock, timeoutMs: 5_000, signal: end.signal })
     const refused = assert.rejects(fetching, {
       code: 'ERR_KEYS_UNAVAILABLE',
       message: 'no whole answer within 5000 ms'

@@ -2,9 +2,11 @@ import type { Clock, Random } from '../../shared/clock/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import { TokenBucket } from '../../shared/rate/index.ts'
+import type { BlockedAddresses } from './blocked-addresses.ts'
 import type { FetchDocument } from './fetch-document.ts'
 import { type FetchedKeys, fetchKeys } from './fetch-keys.ts'
 import { refreshDelayMs, retryDelayMs } from './freshness.ts'
+import type { RememberedKeySet } from './kept-key-sets.ts'
 import type { KeyPlace } from './key-source.ts'
 import { afterAnswer, afterFailure, type Knowledge, UNKNOWN } from './knowledge.ts'
 import type { FetchOutcome } from './observer.ts'
@@ -14,9 +16,10 @@ export interface FollowedPlaceOptions {
   readonly name: string
   readonly place: KeyPlace
   readonly timeoutMs: number
-  /** Canonical JSON of the keys that were known before a restart. */
-  readonly remembered: string | undefined
+  /** What was known before a restart. */
+  readonly remembered: RememberedKeySet | undefined
   readonly fetch: FetchDocument
+  readonly blockedAddresses: BlockedAddresses
   readonly slots: Slots
   readonly clock: Clock
   readonly random: Random
@@ -47,7 +50,8 @@ export class FollowedPlace {
     this.#options = options
     this.#timeoutMs = options.timeoutMs
     this.#unknownKeys = new TokenBucket(UNKNOWN_KEYS_AT_ONCE, UNKNOWN_KEY_INTERVAL_MS, options.clock)
-    this.#known = { ...UNKNOWN, jwks: options.remembered }
+    const { jwks, endpoints } = options.remembered ?? {}
+    this.#known = { ...UNKNOWN, jwks, discovered: endpoints && { endpoints } }
     this.#dueAt = options.clock.now()
   }
 
@@ -99,12 +103,12 @@ export class FollowedPlace {
   }
 
   async #fetch(): Promise<void> {
-    const { place, fetch, slots, clock, random, onKnown } = this.#options
+    const { place, fetch, blockedAddresses, slots, clock, random, onKnown } = this.#options
     const { signal } = this.#end
     let outcome: FetchOutcome
     let waitMs: number | undefined
     try {
-      const options = { fetch, clock, timeoutMs: this.#timeoutMs, signal }
+      const options = { fetch, blockedAddresses, clock, timeoutMs: this.#timeoutMs, signal }
       const answer = await slots.run(this.#known.failure !== undefined, signal, () => fetchKeys(place, options))
       outcome = this.#learn(answer)
       if (this.#known.failure === undefined) waitMs = refreshDelayMs(answer.freshMs, random)
@@ -132,9 +136,11 @@ export class FollowedPlace {
       this.#toldPrivate = true
       log.warn({ keySet: name, url }, 'a provider publishes a private key: it is not used, and should be replaced')
     }
+    if (this.#known.discovered !== before.discovered)
+      log.info({ keySet: name, ...this.#known.discovered }, 'endpoints for signing in replaced')
     if (this.#known.jwks !== before.jwks) log.info({ keySet: name, url, keys: count, refused }, 'keys replaced')
     if (answer.jwks === undefined) return 'empty'
-    return this.#known.jwks === before.jwks ? 'unchanged' : 'changed'
+    return this.#known.jwks === before.jwks && this.#known.discovered === before.discovered ? 'unchanged' : 'changed'
   }
 
   /** Once for each reason, and once when it is over. */

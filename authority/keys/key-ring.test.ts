@@ -522,7 +522,7 @@ describe('many providers', () => {
 })
 
 describe('keys of before a restart', () => {
-  const remembered = new Map([[NAME, jwks(A)]])
+  const remembered = new Map([[NAME, { jwks: jwks(A) }]])
 
   it('serve until the provider answers', async () => {
     const { ring, clock, answer, keys, condition } = ringed({ remembered })
@@ -535,6 +535,49 @@ describe('keys of before a restart', () => {
     answer(jwks(B))
     await clock.advance(5 * MINUTE)
     assert.deepEqual(keys(), ['b'])
+  })
+})
+
+describe('endpoints for signing in', () => {
+  const issuer = 'https://idp.example'
+  const name = keySetName({ issuer })
+  const discovery = (endpoints: object): string =>
+    JSON.stringify({ issuer, jwks_uri: `${issuer}/keys`, token_endpoint: `${issuer}/token`, ...endpoints })
+  const SIGN_IN = { authorization_endpoint: `${issuer}/in` }
+  const ENDPOINTS = { authorization: `${issuer}/in`, token: `${issuer}/token` }
+  const WELL_KNOWN = `${issuer}/.well-known/openid-configuration`
+
+  it('are known with the keys, and change with them', async () => {
+    const { ring, clock, answer, changes } = ringed()
+    const discovered = () => ring.current().get(name)?.discovered
+    answer(jwks(A))
+    answer(discovery(SIGN_IN), WELL_KNOWN)
+    ring.follow([{ issuer }, WEB])
+    assert.equal(discovered(), undefined)
+    await clock.advance(0)
+    const first = discovered()
+    assert.deepEqual(first, { endpoints: ENDPOINTS })
+    assert.equal(ring.current().get(NAME)?.discovered, undefined)
+    const times = changes()
+    await clock.advance(60 * MINUTE)
+    assert.deepEqual([discovered() === first, changes()], [true, times], 'the same object, and no word of it')
+    answer(discovery({ authorization_endpoint: `${issuer}/moved` }), WELL_KNOWN)
+    await clock.advance(60 * MINUTE)
+    assert.deepEqual(discovered(), { endpoints: { ...ENDPOINTS, authorization: `${issuer}/moved` } })
+    answer(discovery({}), WELL_KNOWN)
+    await clock.advance(60 * MINUTE)
+    assert.match(JSON.stringify(discovered()), /authorization_endpoint: expected an https or http URL/)
+    assert.equal(ring.current().get(name)?.condition.status, 'ready', 'there are keys all the same')
+  })
+
+  it('stay while the provider is down, also over a restart', async () => {
+    const remembered = new Map([[name, { jwks: jwks(A), endpoints: ENDPOINTS }]])
+    const { ring, clock, answer } = ringed({ remembered })
+    answer(down())
+    ring.follow([{ issuer }])
+    await clock.advance(60 * MINUTE)
+    const { discovered, condition } = ring.current().get(name) ?? {}
+    assert.deepEqual([discovered, condition?.status], [{ endpoints: ENDPOINTS }, 'failing'])
   })
 })
 
@@ -571,7 +614,7 @@ describe('waiting until all is settled', () => {
   })
 
   it('ends at once where nothing is waited for', async () => {
-    const { ring, clock } = ringed({ remembered: new Map([[NAME, jwks(A)]]) })
+    const { ring, clock } = ringed({ remembered: new Map([[NAME, { jwks: jwks(A) }]]) })
     await ring.settled(10_000)
     ring.follow([WEB, INLINE])
     await ring.settled(10_000)
@@ -650,7 +693,13 @@ describe('a provider', () => {
     const provider = await serve((request, response) => {
       const issuer = `https://localhost:${provider.port}/realm`
       const found: Readonly<Record<string, string>> = {
-        '/realm/.well-known/openid-configuration': JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }),
+        '/realm/.well-known/openid-configuration': JSON.stringify({
+          issuer,
+          jwks_uri: `${issuer}/keys`,
+          authorization_endpoint: `${issuer}/authorize`,
+          token_endpoint: `https://127.0.0.1.nip.example:${provider.port}/token`,
+          end_session_endpoint: '/realm/end'
+        }),
         '/realm/keys': published
       }
       response.writeHead(found[request.url ?? ''] === undefined ? 404 : 200).end(found[request.url ?? ''])
@@ -668,6 +717,13 @@ describe('a provider', () => {
         () => JSON.stringify([...ring.current().values()])
       )
     await has('a')
+    assert.deepEqual(ring.current().get(keySetName(source))?.discovered, {
+      endpoints: {
+        authorization: `${source.issuer}/authorize`,
+        token: `https://127.0.0.1.nip.example:${provider.port}/token`,
+        endSession: `${source.issuer}/end`
+      }
+    })
     published = jwks(A, B)
     ring.unknownKey(keySetName(source))
     await has('a', 'b')

@@ -4,6 +4,7 @@ import type { Logger } from '../../shared/log/index.ts'
 import type { BlockedAddresses } from './blocked-addresses.ts'
 import { documentFetcher, type FetchDocument } from './fetch-document.ts'
 import { FollowedPlace } from './followed-place.ts'
+import type { RememberedKeySet } from './kept-key-sets.ts'
 import type { KeySetState, KeySetStatus } from './key-set-state.ts'
 import { type KeyPlace, type KeySource, keyPlace, keySetName } from './key-source.ts'
 import { conditionOf } from './knowledge.ts'
@@ -21,7 +22,7 @@ export interface KeyRingOptions {
   /** Default: by HTTP. */
   readonly fetch?: FetchDocument
   /** Key sets of before a restart, by name: they serve until their providers answer. */
-  readonly remembered?: ReadonlyMap<string, string>
+  readonly remembered?: ReadonlyMap<string, RememberedKeySet>
   readonly observer?: KeysObserver
 }
 
@@ -125,13 +126,14 @@ export class KeyRing {
     this.#leaving.delete(name)
     let followed = this.#places.get(name)
     if (followed === undefined) {
-      const { clock, random, remembered, observer } = this.#options
+      const { clock, random, remembered, observer, blockedAddresses } = this.#options
       followed = new FollowedPlace({
         name,
         place,
         timeoutMs,
         remembered: remembered?.get(name),
         fetch: this.#fetch,
+        blockedAddresses,
         slots: this.#slots,
         clock,
         random,
@@ -178,14 +180,15 @@ export class KeyRing {
   #stateOf(name: string): KeySetState | undefined {
     const place = this.#places.get(name)
     if (place === undefined) return undefined
-    const { jwks } = place.known
+    const { jwks, discovered } = place.known
     const condition = conditionOf(place.known)
     const before = this.#current.get(name)
     const isSame =
       before?.jwks === jwks &&
+      before?.discovered === discovered &&
       before?.condition.status === condition.status &&
       before.condition.message === condition.message
-    return isSame ? before : { name, jwks, condition }
+    return isSame ? before : { name, jwks, condition, ...(discovered === undefined ? {} : { discovered }) }
   }
 
   #report(states: ReadonlyMap<string, KeySetState>): void {

@@ -4,17 +4,21 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { FakeApiServer, status } from '../../shared/kube/api-server.test-support.ts'
 import { COLLECTIONS, collectionPath } from '../../shared/kube/index.ts'
 import { clientOf, recordingLogger } from '../../shared/kube/kube.test-support.ts'
 import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import {
+  BlockedAddresses,
   ConfigMapKeyStore,
   FileKeyStore,
   KeySetKeeper,
   type KeySetState,
   type KeyStore,
+  type ProviderEndpoints,
+  type RememberedKeySet,
   rememberedKeySets
 } from './index.ts'
 import { writeKeySets } from './kept-key-sets.ts'
@@ -28,6 +32,7 @@ const state = (name: string, jwks: string | undefined): KeySetState => ({
   jwks,
   condition: { status: 'ready', message: '' }
 })
+const BLOCKED = new BlockedAddresses()
 const SYSTEM = 'countersign-system'
 const CONFIG_MAPS = collectionPath(COLLECTIONS.configMaps)
 
@@ -82,19 +87,64 @@ describe('key sets in a store', () => {
     it(`are found again in ${title}, those that a policy holds left out`, async () => {
       const store = await open()
       const { clock, log, change } = kept(store)
-      assert.deepEqual(await rememberedKeySets(store, log), new Map())
+      assert.deepEqual(await rememberedKeySets(store, BLOCKED, log), new Map())
       change(state('uri/1', setOf('a')), state('issuer/2', undefined), state('inline/3', setOf('c')))
-      const found = async (...entries: [string, string][]): Promise<void> => {
+      const found = async (...entries: [string, RememberedKeySet][]): Promise<void> => {
         await eventually(async () => {
           await clock.advance(1_000)
-          return JSON.stringify([...(await rememberedKeySets(store, log))]) === JSON.stringify(entries)
+          return isDeepStrictEqual([...(await rememberedKeySets(store, BLOCKED, log))], entries)
         }, JSON.stringify(entries))
       }
-      await found(['uri/1', setOf('a')])
+      await found(['uri/1', { jwks: setOf('a') }])
       change(state('uri/1', setOf('b')), state('issuer/2', setOf('a')))
-      await found(['issuer/2', setOf('a')], ['uri/1', setOf('b')])
+      await found(['issuer/2', { jwks: setOf('a') }], ['uri/1', { jwks: setOf('b') }])
       change()
       await found()
+    })
+
+  const AT: ProviderEndpoints = { authorization: 'https://a.example/in', token: 'https://a.example/token' }
+  const OUT = { ...AT, endSession: 'https://a.example/out' }
+
+  it('are found again with the endpoints that were discovered with them', async () => {
+    const store = new FileKeyStore(join(folder(), 'key-sets.json'))
+    const { clock, log, change } = kept(store)
+    change(
+      { ...state('issuer/1', setOf('a')), discovered: { endpoints: AT } },
+      { ...state('issuer/2', setOf('b')), discovered: { endpoints: OUT } },
+      { ...state('issuer/3', setOf('c')), discovered: { problem: 'there are none' } }
+    )
+    await clock.advance(1_000)
+    assert.deepEqual(
+      [...(await rememberedKeySets(store, BLOCKED, log))],
+      [
+        ['issuer/1', { jwks: setOf('a'), endpoints: AT }],
+        ['issuer/2', { jwks: setOf('b'), endpoints: OUT }],
+        ['issuer/3', { jwks: setOf('c') }]
+      ]
+    )
+  })
+
+  it('with endpoints are key sets as before for whoever knows nothing of them', () => {
+    const text = writeKeySets([{ ...state('issuer/1', setOf('a')), discovered: { endpoints: OUT } }])
+    assert.equal(usableKeys(JSON.stringify(JSON.parse(text)['issuer/1']), 'test').jwks, setOf('a'))
+  })
+
+  const WRONG_ENDPOINTS: Readonly<Record<string, unknown>> = {
+    'as text': 'https://a.example',
+    'as nothing': null,
+    'without one of two': { authorization: AT.authorization },
+    'at no URL': { ...AT, authorization: 'a.example' },
+    'of another scheme': { ...AT, authorization: 'javascript:alert(1)' },
+    'with credentials': { ...AT, token: 'https://a:b@a.example/' },
+    'at a blocked address': { ...AT, token: 'http://169.254.169.254/token' },
+    'of endless length': { ...AT, authorization: `https://a.example/${'x'.repeat(3_000)}` }
+  }
+  for (const [what, endpoints] of Object.entries(WRONG_ENDPOINTS))
+    it(`are found without endpoints where the store has some ${what}`, async () => {
+      const path = join(folder(), 'key-sets.json')
+      writeFileSync(path, JSON.stringify({ 'issuer/1': { ...JSON.parse(setOf('a')), endpoints } }))
+      const found = await rememberedKeySets(new FileKeyStore(path), BLOCKED, recordingLogger().log)
+      assert.deepEqual([...found], [['issuer/1', { jwks: setOf('a') }]])
     })
 
   it('are written only when they changed, once a second at most', async () => {
@@ -162,7 +212,7 @@ describe('key sets in a store', () => {
     it(`are left out where the store holds ${JSON.stringify(text)}`, async () => {
       const path = join(folder(), 'key-sets.json')
       writeFileSync(path, text)
-      assert.deepEqual(await rememberedKeySets(new FileKeyStore(path), recordingLogger().log), new Map())
+      assert.deepEqual(await rememberedKeySets(new FileKeyStore(path), BLOCKED, recordingLogger().log), new Map())
     })
 
   it('are never private keys, whatever somebody put there', async () => {
@@ -170,7 +220,7 @@ describe('key sets in a store', () => {
     const keys = [PAIR.privateKey.export({ format: 'jwk' }), PAIR.publicKey.export({ format: 'jwk' })]
     writeFileSync(path, JSON.stringify({ 'uri/1': { keys } }))
     const { log, lines } = recordingLogger()
-    const [text = ''] = (await rememberedKeySets(new FileKeyStore(path), log)).values()
+    const [{ jwks: text = '' } = {}] = (await rememberedKeySets(new FileKeyStore(path), BLOCKED, log)).values()
     assert.equal(JSON.parse(text).keys.length, 1)
     assert.ok(!text.includes('"d"') && lines.length === 0)
   })
@@ -181,6 +231,8 @@ describe('key sets in a store', () => {
       status(response, 500, 'InternalError')
       return true
     }
-    await assert.rejects(rememberedKeySets(store, recordingLogger().log), { code: 'ERR_KUBERNETES_UNAVAILABLE' })
+    await assert.rejects(rememberedKeySets(store, BLOCKED, recordingLogger().log), {
+      code: 'ERR_KUBERNETES_UNAVAILABLE'
+    })
   })
 })

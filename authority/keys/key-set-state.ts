@@ -1,9 +1,13 @@
+import type { DiscoveredEndpoints } from './provider-endpoints.ts'
+
 /** What is known of one key set. */
 export interface KeySetState {
   readonly name: string
   /** Canonical JSON of the usable public keys: equal sets are equal strings. Undefined: there are none, no token is valid. */
   readonly jwks: string | undefined
   readonly condition: KeySetCondition
+  /** What the issuer's discovery says of signing in; absent where it was not asked. The same object while it says so. */
+  readonly discovered?: DiscoveredEndpoints
 }
 
 export interface KeySetCondition {

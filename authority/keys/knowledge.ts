@@ -1,10 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { FetchedKeys } from './fetch-keys.ts'
 import type { KeySetCondition } from './key-set-state.ts'
+import type { DiscoveredEndpoints } from './provider-endpoints.ts'
 
 /** What is known of a place of keys. */
 export interface Knowledge {
   readonly jwks: string | undefined
+  /** What its discovery said last; undefined where it was not asked. The same object while it says the same. */
+  readonly discovered: DiscoveredEndpoints | undefined
   /** When a provider last answered with keys, in milliseconds since the epoch; undefined: not since the start. */
   readonly confirmedAt: number | undefined
   /** In a row. */
@@ -13,7 +17,13 @@ export interface Knowledge {
   readonly emptySince: number | undefined
 }
 
-export const UNKNOWN: Knowledge = { jwks: undefined, confirmedAt: undefined, failure: undefined, emptySince: undefined }
+export const UNKNOWN: Knowledge = {
+  jwks: undefined,
+  discovered: undefined,
+  confirmedAt: undefined,
+  failure: undefined,
+  emptySince: undefined
+}
 
 /**
  * For how long a provider must publish no usable key until it is believed. That is how the last key is withdrawn, and
@@ -23,8 +33,11 @@ export const UNKNOWN: Knowledge = { jwks: undefined, confirmedAt: undefined, fai
 const WITHDRAWN_AFTER_MS = 30_000
 
 /** After an answer: a set with keys replaces what was known; one without counts as a failure, and later as withdrawal. */
-export function afterAnswer(known: Knowledge, { jwks, url }: FetchedKeys, now: number): Knowledge {
-  if (jwks !== undefined) return { jwks, confirmedAt: now, failure: undefined, emptySince: undefined }
+export function afterAnswer(before: Knowledge, answer: FetchedKeys, now: number): Knowledge {
+  const { jwks, url } = answer
+  const discovered = isDeepStrictEqual(before.discovered, answer.discovered) ? before.discovered : answer.discovered
+  if (jwks !== undefined) return { jwks, discovered, confirmedAt: now, failure: undefined, emptySince: undefined }
+  const known = { ...before, discovered }
   const emptySince = known.emptySince ?? now
   // A clock that was set back makes it longer, never forever.
   const since = Math.min(emptySince, now)

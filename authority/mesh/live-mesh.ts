@@ -4,6 +4,7 @@ import type { SnapshotSource } from '../../shared/xds/index.ts'
 import type { PodDirectory } from '../authentication/index.ts'
 import {
   type KnownKeys,
+  type KnownLoginSecrets,
   type MeshSettings,
   type MeshSnapshots,
   meshState,
@@ -16,16 +17,23 @@ export interface MeshObserver {
   onMesh(counts: { services: number; workloads: number; problems: number }): void
 }
 
+interface Changing<T> {
+  current(): T
+  subscribe(listener: () => void): () => void
+}
+
 export interface LiveMeshOptions {
   readonly source: InventorySource
   readonly settings: MeshSettings
   /** What is known of the keys that policies name. */
-  readonly keys: { current(): KnownKeys; subscribe(listener: () => void): () => void }
+  readonly keys: Changing<KnownKeys>
+  /** What is known of the secrets that logins name. */
+  readonly loginSecrets: Changing<KnownLoginSecrets>
   readonly observer: MeshObserver
   readonly log: Logger
 }
 
-/** Keeps the mesh state in step with its source and the keys. Everything happens at once when one of them changed. */
+/** Keeps the mesh state in step with its source, the keys and the secrets of logins. Everything happens at once when one of them changed. */
 export class LiveMesh {
   readonly #options: LiveMeshOptions
   readonly #log: Logger
@@ -41,7 +49,9 @@ export class LiveMesh {
     this.#snapshots = this.#compute()
     this.#directory = podDirectory(options.source.current())
     this.#report()
-    this.#unsubscribe = [options.source, options.keys].map(changing => changing.subscribe(() => this.#update()))
+    this.#unsubscribe = [options.source, options.keys, options.loginSecrets].map(changing =>
+      changing.subscribe(() => this.#update())
+    )
   }
 
   /** The pods that there are now; the object stays right when they change. */
@@ -85,8 +95,9 @@ export class LiveMesh {
   }
 
   #compute(previous?: MeshSnapshots): MeshSnapshots {
-    const { source, settings, keys } = this.#options
-    return snapshots(meshState(source.current(), settings, previous?.state), keys.current(), previous)
+    const { source, settings, keys, loginSecrets } = this.#options
+    const known = { keys: keys.current(), loginSecrets: loginSecrets.current() }
+    return snapshots(meshState(source.current(), settings, previous?.state, known), known, previous)
   }
 
   #update(): void {

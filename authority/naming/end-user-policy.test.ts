@@ -22,7 +22,7 @@ function checksOf(
 ): EndUserChecks | undefined {
   const { endUserAuthentications, requestAuthentications } = inventoryOf(manifests)
   const policies = new EndUserPolicies(endUserAuthentications, requestAuthentications, ROOT)
-  return endUserChecks(policies.selecting(workload), settings.keySetName)
+  return endUserChecks(policies.selecting(workload), settings.keySetName, () => undefined)
 }
 
 interface Row {

@@ -10,6 +10,7 @@ import {
   type TokenRule,
   TokenRuleSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { type Discovered, loginMessage, loginOf } from './login.ts'
 import type { KeySetNames } from './mesh-message.ts'
 
 /** The policies on end users that select one pod, the oldest first; the same objects as in the inventory. */
@@ -89,15 +90,22 @@ function byAge(a: Policy, b: Policy): number {
 /**
  * What a workload asks of tokens; undefined where no policy selects it. A path belongs to the oldest
  * EndUserAuthentication that protects it; RequestAuthentications hold where none does.
+ *
+ * @param discovered the same object for a policy while its issuer says the same
  */
 export function endUserChecks(
-  { required, accepted }: SelectedEndUserPolicies,
-  keySetName: KeySetNames
+  policies: SelectedEndUserPolicies,
+  keySetName: KeySetNames,
+  discovered: Discovered
 ): EndUserChecks | undefined {
+  const { required, accepted } = policies
   if (required.length === 0 && accepted.length === 0) return undefined
   const own = required.map(policy => {
     const name = `EndUserAuthentication/${policy.namespace}/${policy.name}`
     const provider = providerOf(name, policy.source, keySetName)
+    const { login } = policy
+    if (login !== undefined && policy === loginOf(policies))
+      provider.login = loginMessage(policy, login, discovered(policy))
     return { provider: withDefaults(provider), rule: requiredRule(policy, provider.name) }
   })
   // By issuer, so that the order of files and of creation says nothing.

@@ -12,6 +12,8 @@ import {
 import { reportBypass } from './bypass.ts'
 import { endUserChecks } from './end-user-policy.ts'
 import { endpointsMessage } from './endpoints-message.ts'
+import { type Known, NOTHING_KNOWN } from './known.ts'
+import { type Discovered, discoveredBy, reportIgnoredLogins, reportLogins } from './login.ts'
 import { type MeshSettings, meshMessage } from './mesh-message.ts'
 import { type NamingProblem, ProblemList } from './problem.ts'
 import { nameOf, Relations } from './relations.ts'
@@ -40,10 +42,16 @@ export interface MeshState {
  *
  * Services without a TCP port and those of type ExternalName have no part in the mesh.
  */
-export function meshState(inventory: Inventory, settings: MeshSettings, previous?: MeshState): MeshState {
+export function meshState(
+  inventory: Inventory,
+  settings: MeshSettings,
+  previous?: MeshState,
+  known: Known = NOTHING_KNOWN
+): MeshState {
   const problems = new ProblemList()
+  reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
   const relations = new Relations(inventory, settings.rootNamespace, problems)
-  const builder = new Builder(settings, relations, problems, previous)
+  const builder = new Builder(settings, relations, problems, known, previous)
   const { services } = relations
   return Object.freeze({
     mesh: builder.mesh(),
@@ -58,9 +66,17 @@ class Builder {
   readonly #settings: MeshSettings
   readonly #relations: Relations
   readonly #problems: ProblemList
+  readonly #discovered: Discovered
   readonly #previous: MeshState | undefined
 
-  constructor(settings: MeshSettings, relations: Relations, problems: ProblemList, previous: MeshState | undefined) {
+  constructor(
+    settings: MeshSettings,
+    relations: Relations,
+    problems: ProblemList,
+    known: Known,
+    previous: MeshState | undefined
+  ) {
+    this.#discovered = discoveredBy(known, settings.keySetName)
     this.#settings = settings
     this.#relations = relations
     this.#problems = problems
@@ -127,13 +143,18 @@ class Builder {
     return reuse(
       WorkloadSchema,
       this.#previous?.workloadsByNode.get(pod.node)?.get(pod.uid),
-      [pod, policy.key, ...services, ...endUsers.required, ...endUsers.accepted],
+      [
+        ...[pod, policy.key, ...services, ...endUsers.required, ...endUsers.accepted],
+        ...endUsers.required.filter(({ login }) => login !== undefined).map(this.#discovered)
+      ],
       this.#problems,
       problems => {
         reportBypass(pod, policy, problems)
         const ports = workloadPorts(pod, services, problems)
         reportUnchecked(endUsers, ports, problems)
-        return workloadMessage(pod, policy, ports, endUserChecks(endUsers, this.#settings.keySetName))
+        reportIgnoredLogins(endUsers, problems)
+        const checks = endUserChecks(endUsers, this.#settings.keySetName, this.#discovered)
+        return workloadMessage(pod, policy, ports, checks)
       }
     )
   }

@@ -9,6 +9,8 @@ export interface NamingProblem {
     | 'endpoint-unknown'
     | 'strict-bypassed'
     | 'end-users-unchecked'
+    | 'login-ignored'
+    | 'login-unavailable'
   /** The object that is concerned, as `Service shop/orders`. */
   readonly object: string
   readonly message: string

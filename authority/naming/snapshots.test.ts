@@ -3,13 +3,16 @@ import { test } from 'node:test'
 import { fromBinary } from '@bufbuild/protobuf'
 import { parseTrustDomain } from '../../shared/identity/index.ts'
 import type { Inventory } from '../../shared/inventory/index.ts'
+import { Sensitive } from '../../shared/log/index.ts'
 import {
   KeySetSchema,
+  LoginSecretSchema,
   MeshSchema,
   ServiceSchema,
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { createRoot } from '../../shared/x509/index.ts'
+import type { KnownKeys, KnownLoginSecrets } from './known.ts'
 import {
   endUserAuthentication,
   inventoryOf,
@@ -22,7 +25,7 @@ import {
 } from './mesh.test-support.ts'
 import { meshState } from './mesh-state.ts'
 import { podDirectory } from './pod-directory.ts'
-import { type KnownKeys, MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'
+import { MESH_TYPE, type MeshSnapshots, snapshots } from './snapshots.ts'
 
 interface Step {
   readonly inventory: Inventory
@@ -33,11 +36,13 @@ function next(
   previous: Step | undefined,
   manifests: readonly Manifest[],
   ours = settings,
-  keys: KnownKeys = new Map()
+  keys: KnownKeys = new Map(),
+  loginSecrets: KnownLoginSecrets = new Map()
 ): Step {
   const inventory = inventoryOf(manifests, previous?.inventory)
-  const state = meshState(inventory, ours, previous?.snapshots.state)
-  return { inventory, snapshots: snapshots(state, keys, previous?.snapshots) }
+  const known = { keys, loginSecrets }
+  const state = meshState(inventory, ours, previous?.snapshots.state, known)
+  return { inventory, snapshots: snapshots(state, known, previous?.snapshots) }
 }
 
 const elsewhere = { name: 'b', account: 'guest', labels: { app: 'guest' }, address: '10.0.0.2', node: 'node-2' }
@@ -54,13 +59,14 @@ test('an agent is sent the mesh, all Services and Endpoints, and the workloads o
     service: ['shop/orders', 'shop/z'],
     endpoints: ['shop/orders', 'shop/z'],
     workload: ['uid-orders-1'],
-    keySet: []
+    keySet: [],
+    loginSecret: []
   })
 })
 
 test('an agent whose node has no workload is told so, not left waiting', () => {
   const { types } = next(undefined, manifests).snapshots.forNode('node-9')
-  assert.equal(types.size, 5)
+  assert.equal(types.size, 6)
   assert.equal(types.get(MESH_TYPE.workload)?.size, 0)
 })
 
@@ -262,4 +268,58 @@ test('new keys change what is sent to the nodes that use them, and nothing else 
     second.snapshots.forNode('node-1').types.get(MESH_TYPE.workload),
     first.snapshots.forNode('node-1').types.get(MESH_TYPE.workload)
   )
+})
+
+const login = { clientId: 'web', clientSecret: { name: 'web-login' } }
+const secretOf = (text: string): KnownLoginSecrets =>
+  new Map([
+    [
+      'shop/web',
+      {
+        secret: new Sensitive({ clientSecret: Buffer.from(text), hmacKey: Buffer.from(`key of ${text}`) }),
+        condition: { status: 'ready', message: '' }
+      }
+    ]
+  ])
+const secretsSent = ({ snapshots }: Step, node: string) =>
+  [...(snapshots.forNode(node).types.get(MESH_TYPE.loginSecret) ?? [])].map(([name, { value }]) => {
+    const { clientSecret, hmacKey } = fromBinary(LoginSecretSchema, value)
+    return [name, Buffer.from(clientSecret).toString(), Buffer.from(hmacKey).toString()]
+  })
+
+test('an agent is sent the secrets of logins that its own workloads do, and no others', () => {
+  const policies = [
+    endUserAuthentication({ selector: { app: 'orders' }, spec: { login } }),
+    endUserAuthentication({ name: 'none', selector: { app: 'nothing' }, spec: { login } })
+  ]
+  const known = new Map([...secretOf('s'), ...[...secretOf('t')].map(([, state]) => ['shop/none', state] as const)])
+  const step = next(undefined, [...manifests, ...policies], settings, new Map(), known)
+  assert.deepEqual(secretsSent(step, 'node-1'), [['shop/web', 's', 'key of s']])
+  assert.deepEqual(secretsSent(step, 'node-2'), [])
+  assert.deepEqual(secretsSent(step, 'nowhere'), [])
+})
+
+test('a secret that is not there is not sent, not even as an empty one', () => {
+  const all = [...manifests, endUserAuthentication({ spec: { login } })]
+  const missing = new Map([
+    ['shop/web', { secret: undefined, condition: { status: 'missing', message: 'no' } }] as const
+  ])
+  const step = next(undefined, all, settings, new Map(), missing)
+  assert.deepEqual([...(step.snapshots.forNode('node-1').types.get(MESH_TYPE.loginSecret) ?? [])], [])
+})
+
+test('another secret changes what is sent to the nodes that use it, and nothing else of it', () => {
+  const all = [...manifests, endUserAuthentication({ selector: { app: 'orders' }, spec: { login } })]
+  const first = next(undefined, all, settings, new Map(), secretOf('s'))
+  const same = next(first, all, settings, new Map(), secretOf('s'))
+  assert.equal(same.snapshots.forNode('node-1'), first.snapshots.forNode('node-1'))
+  const second = next(first, all, settings, new Map(), secretOf('t'))
+  assert.deepEqual(secretsSent(second, 'node-1'), [['shop/web', 't', 'key of t']])
+  assert.equal(second.snapshots.forNode('node-2'), first.snapshots.forNode('node-2'))
+  assert.equal(
+    second.snapshots.forNode('node-1').types.get(MESH_TYPE.workload),
+    first.snapshots.forNode('node-1').types.get(MESH_TYPE.workload)
+  )
+  const gone = next(second, all, settings, new Map(), new Map())
+  assert.deepEqual(secretsSent(gone, 'node-1'), [])
 })

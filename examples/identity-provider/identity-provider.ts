@@ -66,7 +66,7 @@ export class IdentityProvider {
           redirect_uris: [],
           response_types: []
         },
-        ...(this.#redirectUris.length === 0 ? [] : [browser(this.#redirectUris)])
+        ...(this.#redirectUris.length === 0 ? [] : [browser(this.#redirectUris), web(this.#redirectUris)])
       ],
       features: {
         devInteractions: { enabled: false },
@@ -83,6 +83,7 @@ export class IdentityProvider {
       pkce: { required: () => true },
       findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
       extraTokenClaims: claimsOf,
+      issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
       loadExistingGrant: grantAnything,
       renderError: errorPage,
       ttl: {
@@ -106,4 +107,14 @@ const browser = (redirectUris: readonly string[]) => ({
   grant_types: ['authorization_code'],
   response_types: ['code' as const],
   redirect_uris: [...redirectUris]
+})
+
+/** A server that people use with a browser: it keeps a secret, and stays signed in with refresh tokens. */
+const web = (redirectUris: readonly string[]) => ({
+  ...browser(redirectUris),
+  client_id: 'web',
+  client_secret: 'demonstration',
+  token_endpoint_auth_method: 'client_secret_basic' as const,
+  grant_types: ['authorization_code', 'refresh_token'],
+  post_logout_redirect_uris: [...new Set(redirectUris.map(uri => `${new URL(uri).origin}/`))]
 })

@@ -3,7 +3,7 @@
 // memory: never let anything rely on it that matters.
 //
 // HOST and PORT say where it listens (127.0.0.1 and 8080), ISSUER what it calls itself (http://HOST:PORT),
-// REDIRECT_URIS to where the client `browser` may send people back (separated by commas).
+// REDIRECT_URIS to where the clients `browser` and `web` may send people back (separated by commas).
 //
 // Whoever can reach it can replace its keys:
 //   POST /keys/rotate    signs with new keys; the former are published on, as for the lifetime of their tokens
@@ -13,7 +13,8 @@
 //   POST /token  grant_type=client_credentials&resource=AUDIENCE
 //   POST /token  grant_type=urn:countersign:demonstration:user&username=NAME&resource=AUDIENCE, and, where wanted,
 //                algorithm=RS256|ES256|EdDSA, lifetime=SECONDS, token_claims=JSON
-// For browsers: client `browser`, the authorization code flow with PKCE.
+// For browsers: client `browser`, the authorization code flow with PKCE; and client `web` with the secret
+// `demonstration`, for servers, which gets refresh tokens as well.
 
 import { createServer } from 'node:http'
 import { administration } from './administration.ts'

@@ -10,6 +10,7 @@ export { endpointsFromSelectors, targetPortOf } from './endpoints.ts'
 export type { FieldPath, Issue, Normalised } from './issue.ts'
 export { podFromManifest } from './pod.ts'
 export { hasEnded, indexPods, type PodIndex } from './pod-index.ts'
+export { OPAQUE, type Secret } from './secret.ts'
 export { serviceFromManifest } from './service.ts'
 export { endpointsFromSlices } from './slice-endpoints.ts'
 export type {

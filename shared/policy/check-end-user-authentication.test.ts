@@ -213,7 +213,15 @@ describe('an EndUserAuthentication is refused', () => {
       assert.match(issues[0] ?? '', expected)
     })
 
-  for (const header of ['Host', 'Authorization', 'content-length', 'X-Envoy-Any', 'x-forwarded-client-cert', 'Cookie'])
+  for (const header of [
+    'X-Countersign-Session',
+    'Host',
+    'Authorization',
+    'content-length',
+    'X-Envoy-Any',
+    'x-forwarded-client-cert',
+    'Cookie'
+  ])
     it(`with claims in ${header}, which is somebody else's`, () => {
       const [issue = ''] = issuesOf(least({ outputClaimToHeaders: [{ header, claim: 'sub' }] }))
       assert.match(issue, /^spec\.outputClaimToHeaders\[0\]\.header: expected a header that is nobody else's/)

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { EndUserAuthentication } from './end-user-authentication.ts'
 import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
+import type { Login } from './login.ts'
+import { checkLogin, login, loginWarnings, makeLogin } from './login-fields.ts'
 import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
 import { matchesEveryPath, pathPatternProblem } from './path-pattern.ts'
 import { identityOf, metadata, selector } from './policy-identity.ts'
@@ -29,11 +31,13 @@ const spec = strictObject(
     ...fields,
     includePaths: list(textWithout(pathPatternProblem, PATH), 'path', MOST_PATHS, 1).optional(),
     excludePaths: list(excludedPath, 'path', MOST_PATHS, 1).optional(),
-    methods: list(method, 'method', MOST_METHODS, 1).optional()
+    methods: list(method, 'method', MOST_METHODS, 1).optional(),
+    login: login.optional()
   },
   { jwtRules: 'not here: the fields of the one issuer stand right below spec; for another issuer write another policy' }
 )
   .superRefine(checkTokenFields, ALWAYS)
+  .superRefine(checkLogin, ALWAYS)
   .superRefine((value: unknown, context) => {
     const name = isRecord(value) ? lostTokenHeader([value]) : undefined
     if (name === undefined) return
@@ -58,16 +62,26 @@ export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUse
   const result = endUserAuthentication.safeParse(object)
   if (!result.success) return refused(result.error)
   const { apiVersion, metadata, spec } = result.data
-  const { selector, includePaths = [], excludePaths = [], methods = [], ...written } = spec
-  const source = makeTokenSource(written)
+  const { selector, includePaths = [], excludePaths = [], methods = [], login: asked, ...written } = spec
+  const login = asked === undefined ? undefined : makeLogin(asked)
+  const source = makeTokenSource({ ...written, audiences: audiencesOf(written, login) })
   const policy: EndUserAuthentication = {
     ...identityOf(apiVersion, metadata, selector),
     source,
+    ...(login === undefined ? {} : { login }),
     includePaths: Object.freeze([...includePaths]),
     excludePaths: Object.freeze([...excludePaths]),
     methods: Object.freeze([...methods])
   }
-  return accepted(policy, tokenWarnings(['spec'], source))
+  return accepted(policy, [...tokenWarnings(['spec'], source), ...(login === undefined ? [] : loginWarnings(login))])
+}
+
+/** OpenID Connect Core 1.0, section 2: the ID tokens of a login are for its client, whose ID is among their audiences. */
+function audiencesOf(
+  { audiences = [] }: { readonly audiences?: readonly string[] | undefined },
+  login: Login | undefined
+): string[] {
+  return audiences.length === 0 && login !== undefined ? [login.clientId] : [...audiences]
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { accepted, type PolicyIssue, type PolicyResult, policyOf, refused } from './issue.ts'
-import { jwksUriProblem } from './key-place.ts'
+import { urlProblem } from './key-place.ts'
 import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
 import { identityOf, metadata, selector } from './policy-identity.ts'
 import type { RequestAuthentication } from './request-authentication.ts'
@@ -16,7 +16,7 @@ const NO_GATEWAYS =
 const rule = strictObject({
   ...tokenFields,
   // The other spelling of jwksUri that Istio takes.
-  jwks_uri: textWithout(jwksUriProblem, 'an http or https URL').optional()
+  jwks_uri: textWithout(urlProblem, 'an http or https URL').optional()
 })
   .superRefine(checkTokenFields, ALWAYS)
   .superRefine((value: unknown, context) => {

@@ -1,3 +1,4 @@
+import type { Login } from './login.ts'
 import type { PolicyIdentity } from './policy-identity.ts'
 import type { TokenSource } from './token-source.ts'
 
@@ -6,6 +7,8 @@ export interface EndUserAuthentication extends PolicyIdentity {
   readonly apiVersion: 'countersign.dev/v1'
   /** Where it names no place for tokens, the header Authorization is meant and nothing else. */
   readonly source: TokenSource
+  /** Absent: browsers are refused like everybody else. */
+  readonly login?: Login
   /** Path patterns; empty: every path. */
   readonly includePaths: readonly string[]
   readonly excludePaths: readonly string[]

@@ -20,7 +20,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   'via',
   'x-request-id'
 ])
-const RESERVED_PREFIXES = ['access-control-', 'content-', 'grpc-', 'sec-', 'x-envoy-', 'x-forwarded-']
+const RESERVED_PREFIXES = ['access-control-', 'content-', 'grpc-', 'sec-', 'x-countersign-', 'x-envoy-', 'x-forwarded-']
 
 /**
  * Whether a header is somebody else's: whatever a client sends in a header that claims are put into is removed, so it

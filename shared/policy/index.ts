@@ -12,6 +12,7 @@ export { checkPeerAuthentication, parsePeerAuthentication } from './check-peer-a
 export { checkRequestAuthentication, parseRequestAuthentication } from './check-request-authentication.ts'
 export type { EndUserAuthentication } from './end-user-authentication.ts'
 export { describeIssue, formatPath, type PolicyIssue, type PolicyResult } from './issue.ts'
+export type { Login } from './login.ts'
 export type { MutualTlsMode, PeerAuthentication } from './peer-authentication.ts'
 export type { PolicyIdentity } from './policy-identity.ts'
 export type { RequestAuthentication } from './request-authentication.ts'

@@ -4,8 +4,8 @@ const LONGEST_URL = 2_048
 
 const HTTP_URL = /^https?:\/\/[^\s\\]+$/
 
-/** What is wrong with a URL that keys are fetched from. Credentials in it are not shown. */
-export function jwksUriProblem(uri: string): string | undefined {
+/** What is wrong with a URL of an issuer. Credentials in it are not shown. */
+export function urlProblem(uri: string): string | undefined {
   const allowed = `expected an http or https URL of at most ${LONGEST_URL} characters`
   // Nothing of it is shown that might be a password, well-formed or not.
   const got = uri.includes('@') ? '' : `, got ${show(uri)}`

@@ -9,10 +9,12 @@ type Shape = Readonly<Record<string, z.ZodType>>
  * An object in which a field that is not named is an error of its own, with the name that was probably meant.
  *
  * @param absent fields that others know and this one does not, each with the reason
+ * @param secret what is expected, where what stands in place of the object may be secret and is not shown
  */
 export function strictObject<const S extends Shape>(
   shape: S,
-  absent: Readonly<Record<string, string>> = {}
+  absent: Readonly<Record<string, string>> = {},
+  secret?: string
 ): z.ZodObject<S, z.core.$catchall<z.ZodUnknown>> {
   const allowed = Object.keys(shape)
   const unknownField = z.unknown().refine(() => false, {
@@ -22,7 +24,12 @@ export function strictObject<const S extends Shape>(
       return `unknown field${didYouMean(field, allowed)}; allowed fields: ${allowed.join(', ')}`
     }
   })
-  return z.object(shape, { error: expected('an object') }).catchall(unknownField)
+  const error =
+    secret === undefined
+      ? expected('an object')
+      : ({ input }: { readonly input?: unknown }): string =>
+          `${input === undefined ? 'required: ' : ''}expected ${secret}`
+  return z.object(shape, { error }).catchall(unknownField)
 }
 
 /** An object of which only some fields are read. */

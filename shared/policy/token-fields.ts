@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { isReservedHeader, TOKEN } from './header-name.ts'
 import { readKeySet } from './json-web-keys.ts'
-import { canDiscover, issuerProblem, jwksUriProblem } from './key-place.ts'
+import { canDiscover, issuerProblem, urlProblem } from './key-place.ts'
 import { expected, flag, isRecord, list, show, strictObject, text, textWithout } from './schema.ts'
 import { TIMEOUT_ALLOWED, timeoutMs } from './timeout.ts'
 
@@ -45,7 +45,7 @@ const PREFIX = /^([!-~]([ -~]{0,62}[!-~])? ?)?$/
 export const tokenFields = {
   issuer: textWithout(issuerProblem, 'the issuer of the tokens'),
   audiences: list(audience, 'audience', MOST.audiences).optional(),
-  jwksUri: textWithout(jwksUriProblem, 'an http or https URL').optional(),
+  jwksUri: textWithout(urlProblem, 'an http or https URL').optional(),
   // What stands there instead of text might be a key: it is not shown.
   jwks: keys.optional(),
   fromHeaders: list(

@@ -63,6 +63,10 @@ describe('the arguments of', () => {
     assert.equal(volumeMounts[0].mountPath, '/etc/countersign/token-issuers')
     const { volumes } = find(manifests, 'Deployment', 'countersign-authority')['spec'].template.spec
     assert.deepEqual(volumes, [{ name: 'token-issuers', configMap: { name: 'issuers' } }])
+    const agent = container(manifests, 'agent')
+    const extra = agent['env'].find(({ name }: Manifest) => name === 'NODE_EXTRA_CA_CERTS')
+    const mounted = agent['volumeMounts'].find(({ name }: Manifest) => name === 'token-issuers')
+    assert.equal(extra.value, `${mounted.mountPath}/ca.crt`)
   })
 
   it('the webhook follow the values', () => {

@@ -211,6 +211,7 @@ describe('privileges', () => {
       'ClusterRole countersign-authority namespaces,pods,services  list,watch',
       'ClusterRole countersign-authority peerauthentications,requestauthentications  list,watch',
       'ClusterRole countersign-authority peerauthentications/status,requestauthentications/status  patch',
+      'ClusterRole countersign-login secrets  get',
       'ClusterRole countersign-uninstall-check pods  list',
       'ClusterRole countersign-webhook mutatingwebhookconfigurations,validatingwebhookconfigurations countersign-webhook list,watch,patch',
       'Role countersign-authority configmaps countersign-bundle list,watch,create,patch',
@@ -225,6 +226,26 @@ describe('privileges', () => {
       'Role countersign-webhook secrets  create',
       'Role countersign-webhook secrets countersign-webhook-ca get,update'
     ])
+  })
+})
+
+describe('Secrets of logins', () => {
+  const bindings = (rendered: readonly Manifest[]) =>
+    rendered.filter(({ roleRef }) => roleRef?.name === 'countersign-login')
+
+  it('may be read nowhere, unless somebody says so', () => assert.deepEqual(bindings(manifests), []))
+
+  it('may be read by the authority in the namespaces that are named, and in no other', () => {
+    const rendered = render({ values: { login: { namespaces: ['shop', 'bank', 'shop'] } }, namespace: 'mesh' })
+    assert.deepEqual(
+      bindings(rendered).map(({ kind, metadata, subjects }) => [kind, metadata.namespace, subjects]),
+      ['shop', 'bank'].map(namespace => [
+        'RoleBinding',
+        namespace,
+        [{ kind: 'ServiceAccount', name: 'countersign-authority', namespace: 'mesh' }]
+      ])
+    )
+    assert.ok(bindings(rendered).every(({ roleRef }) => roleRef.kind === 'ClusterRole'))
   })
 })
 

@@ -34,6 +34,8 @@ const token = {
   outputClaimToHeaders: [{ header: 'X-Mail', claim: 'contact.mail' }],
   timeout: '1m'
 }
+const SECRET = { name: 'web-login' }
+const LOGIN = { clientId: 'web', clientSecret: SECRET }
 const selector = { matchLabels: { 'app.kubernetes.io/name': 'web' } }
 const inToken = [['fromHeaders'], ['outputClaimToHeaders']] as const
 
@@ -72,9 +74,20 @@ const POLICIES: readonly Policy[] = [
         '/.well-known/*'
       ],
       excludePaths: ['/health'],
-      methods: ['GET', 'M-SEARCH']
+      methods: ['GET', 'M-SEARCH'],
+      login: {
+        clientId: 'https://shop.example.com/ web',
+        clientSecret: { name: 'web.login', key: 'Client_Secret.1' },
+        scopes: ['openid', 'api://shop/.default', '!#[]~'],
+        redirectPath: '/signed-in',
+        signOutPath: '/caf%C3%A9/x:out',
+        authorizationEndpoint: `${ISSUER}/authorize?tenant=1`,
+        tokenEndpoint: `${ISSUER}/token`,
+        endSessionEndpoint: 'http://accounts.example.com/end',
+        forwardTokens: false
+      }
     },
-    objects: [[], ['selector'], ...inToken]
+    objects: [[], ['selector'], ...inToken, ['login'], ['login', 'clientSecret']]
   }
 ]
 
@@ -100,7 +113,7 @@ for (const { definition, apiVersion, check, full, objects } of POLICIES) {
     for (const path of objects)
       it(`and the webhook know the same fields of ${['spec', ...path].join('.')}`, () => {
         const asked = path.reduceRight<unknown>(
-          (inner, key) => ({ [key]: ['selector', 'mtls'].includes(key) ? inner : [inner] }),
+          (inner, key) => ({ [key]: ['selector', 'mtls', 'login', 'clientSecret'].includes(key) ? inner : [inner] }),
           { nothing: 1 }
         )
         const result = check(object(asked))
@@ -137,7 +150,25 @@ describe('the schema of EndUserAuthentication', () => {
     'a path with a backslash': { excludePaths: ['/x\\a'] },
     'a * in the middle of a path': { includePaths: ['/a/*/b'] },
     'half a template': { includePaths: ['/a{id}'] },
-    'something behind {**}': { includePaths: ['/{**}/a'] }
+    'something behind {**}': { includePaths: ['/{**}/a'] },
+    'a login as text': { login: 'web' },
+    'a login without a client': { login: { clientSecret: SECRET } },
+    'a login with an empty client': { login: { clientId: '', clientSecret: SECRET } },
+    'a login with a client that is not ASCII': { login: { clientId: 'wéb', clientSecret: SECRET } },
+    'a login without a Secret': { login: { clientId: 'web' } },
+    'a secret in place of its name': { login: { clientId: 'web', clientSecret: 'hunter2' } },
+    'a Secret without a name': { login: { clientId: 'web', clientSecret: {} } },
+    'a Secret with no name of Kubernetes': { login: { clientId: 'web', clientSecret: { name: 'Web' } } },
+    'a key that no Secret can have': { login: { clientId: 'web', clientSecret: { ...SECRET, key: 'a/b' } } },
+    'a scope with a blank': { login: { ...LOGIN, scopes: ['a b'] } },
+    'a scope with a quote': { login: { ...LOGIN, scopes: ['"'] } },
+    'no scope in a list': { login: { ...LOGIN, scopes: [] } },
+    'a way back that starts nowhere': { login: { ...LOGIN, redirectPath: 'cb' } },
+    'a way back to the very first page': { login: { ...LOGIN, redirectPath: '/' } },
+    'a way back with a wildcard': { login: { ...LOGIN, redirectPath: '/cb/*' } },
+    'a way out with a query': { login: { ...LOGIN, signOutPath: '/out?a' } },
+    'an endpoint that is no URL': { login: { ...LOGIN, endSessionEndpoint: 'accounts' } },
+    'an endpoint with a fragment': { login: { ...LOGIN, endSessionEndpoint: `${ISSUER}/#a` } }
   }
   for (const [what, fields] of Object.entries(refused))
     it(`refuses ${what}, as the webhook does`, () => {

@@ -118,6 +118,7 @@ describe('helm refuses', () => {
     'labels that the chart sets': [{ commonLabels: { 'app.kubernetes.io/name': 'a' } }, /app\.kubernetes\.io\/name/],
     'a label for pods that is none': [{ agent: { podLabels: { a: 'b c' } } }, /\/agent\/podLabels\/a/],
     'a namespace that is none': [{ injection: { excludedNamespaces: ['Kube'] } }, /\/injection\/excludedNamespaces\/0/],
+    'a namespace for logins that is none': [{ login: { namespaces: ['*'] } }, /\/login\/namespaces\/0/],
     'a certificate that the API server would not trust': [
       { webhook: { certificate: { secret: 'mine' } } },
       /webhook\.certificate\.secret: expected .*certManager or .*caBundle with it/

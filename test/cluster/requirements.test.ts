@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { describe, it } from 'node:test'
 import { ClusterError } from './cluster-error.ts'
-import { cniFolder, type Machinery, missingPackages, refuseMachine } from './requirements.ts'
+import { BROWSER, cniFolder, type Machinery, missingPackages, refuseMachine } from './requirements.ts'
 
 const machine = (changes: Partial<Machinery>): Machinery => ({
   platform: 'linux',
@@ -41,6 +41,11 @@ describe('missingPackages', () => {
 
   it('notices a single missing plugin', () => {
     assert.deepEqual(missingPackages(without('ptp')), ['containernetworking-plugins'])
+  })
+
+  it('names a browser where one is needed, and nowhere else', () => {
+    assert.deepEqual(missingPackages(without('chromium'), [BROWSER]), ['chromium'])
+    assert.deepEqual(missingPackages(without('chromium')), [])
   })
 
   it('finds programs for root that are not on the PATH of everybody', () => {

@@ -4,8 +4,11 @@ import { ClusterError } from './cluster-error.ts'
 import type { Progress } from './progress.ts'
 import { environment, run } from './run.ts'
 
-/** What a node is made of: a program, or a file, and the Debian package that has it. */
-const REQUIRED: readonly (readonly [what: string, debianPackage: string])[] = [
+/** A program, and the Debian package that has it. */
+type Requirement = readonly [what: string, debianPackage: string]
+
+/** What a node is made of. */
+const REQUIRED: readonly Requirement[] = [
   ['containerd', 'containerd'],
   ['ctr', 'containerd'],
   ['runc', 'runc'],
@@ -20,6 +23,9 @@ const REQUIRED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['unshare', 'util-linux'],
   ['mount', 'mount']
 ]
+
+/** What people use applications with: the tests of the login have one. */
+export const BROWSER = ['chromium', 'chromium'] as const
 
 /** What connects pods. */
 export const CNI = {
@@ -65,10 +71,10 @@ export function refuseMachine(machine: Machinery = THIS_MACHINE): void {
     )
 }
 
-/** The Debian packages that are missing, in alphabetical order. */
-export function missingPackages(machine: Machinery = THIS_MACHINE): string[] {
+/** The Debian packages that are missing, in alphabetical order. `also`: what is needed beside a node. */
+export function missingPackages(machine: Machinery = THIS_MACHINE, also: readonly Requirement[] = []): string[] {
   const folders = (environment()['PATH'] ?? '').split(':').filter(Boolean)
-  const missing = REQUIRED.filter(([what]) => !folders.some(folder => machine.exists(join(folder, what))))
+  const missing = [...REQUIRED, ...also].filter(([what]) => !folders.some(folder => machine.exists(join(folder, what))))
   const packages = missing.map(([, debianPackage]) => debianPackage)
   if (cniFolder(machine) === undefined) packages.push(CNI.debianPackage)
   return [...new Set(packages)].sort()
@@ -83,9 +89,14 @@ export function cniFolder(machine: Machinery = THIS_MACHINE): string | undefined
  * Sees to it that everything is installed.
  *
  * @param install install what is missing with apt-get, instead of saying so
+ * @param also what is needed beside a node
  */
-export async function provideRequirements(install: boolean, progress: Progress): Promise<void> {
-  const missing = missingPackages()
+export async function provideRequirements(
+  install: boolean,
+  progress: Progress,
+  also: readonly Requirement[] = []
+): Promise<void> {
+  const missing = missingPackages(THIS_MACHINE, also)
   if (missing.length === 0) return
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`
   const advice = `run \`${command}\`, or this command again with --install-packages`
@@ -100,7 +111,7 @@ export async function provideRequirements(install: boolean, progress: Progress):
     await run('apt-get', ['-qq', 'update'], { env })
     await run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...missing], { env })
   })
-  const still = missingPackages()
+  const still = missingPackages(THIS_MACHINE, also)
   if (still.length > 0)
     throw new ClusterError(`apt-get installed ${still.join(', ')}, and it is still missing`, 'see its output')
 }

@@ -11,6 +11,7 @@ import { StdoutAccessLogSchema } from '../../shared/proto/gen/envoy/extensions/a
 import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
 import { JwtAuthenticationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LuaPerRouteSchema, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
+import { OAuth2Schema } from '../../shared/proto/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.js'
 import { RouterSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import { UpstreamCodecSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js'
 import { HttpInspectorSchema } from '../../shared/proto/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
@@ -57,6 +58,7 @@ export const envoyRegistry: Registry = createRegistry(
   ListenerSchema,
   LuaPerRouteSchema,
   LuaSchema,
+  OAuth2Schema,
   OriginalDstSchema,
   PreviousHostsPredicateSchema,
   RawBufferSchema,

@@ -20,7 +20,7 @@ const messages = (state: FileState | undefined) => state?.problems.map(({ messag
 const good = text(namespace('a'))
 const other = text(namespace('b'))
 const broken = text(`${namespace('b')}kind: [\n`)
-const warned = text(`${namespace('b')}apiVersion: v1\nkind: Secret\n`)
+const warned = text(`${namespace('b')}apiVersion: v1\nkind: ConfigMap\n`)
 const empty = text(' \n')
 const unreadable = { state: 'unreadable', reason: 'EACCES' } as const
 

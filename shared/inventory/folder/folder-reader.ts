@@ -1,6 +1,7 @@
 import { sep } from 'node:path'
 import type { Clock } from '../../clock/index.ts'
 import { assembleInventory, EMPTY_INVENTORY } from '../assemble.ts'
+import type { Secret } from '../secret.ts'
 import type { Inventory } from '../types.ts'
 import { type FileState, nextFileState } from './file-state.ts'
 import type { FileEntry, Listing } from './list-folder.ts'
@@ -10,6 +11,8 @@ import { readManifest } from './read-file.ts'
 
 export interface Reading {
   readonly inventory: Inventory
+  /** The same object as in the last reading when none of them changed. */
+  readonly secrets: readonly Secret[]
   readonly problems: readonly Problem[]
 }
 
@@ -28,6 +31,7 @@ export class FolderReader {
   #files: ReadonlyMap<string, Known> = new Map()
   #owners: ReadonlyMap<string, string> = new Map()
   #inventory: Inventory = EMPTY_INVENTORY
+  #secrets: readonly Secret[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -50,8 +54,10 @@ export class FolderReader {
     )
     this.#owners = merged.owners
     this.#inventory = assembleInventory(this.#inventory, merged.inventory)
+    // What a file holds stays the same objects until it changes. They are not compared: they do not show what they hold.
+    if (!isSame(this.#secrets, merged.secrets)) this.#secrets = merged.secrets
     const problems = [...listing.problems, ...states.flatMap(({ problems }) => problems), ...merged.problems]
-    return { inventory: this.#inventory, problems: Object.freeze(problems) }
+    return { inventory: this.#inventory, secrets: this.#secrets, problems: Object.freeze(problems) }
   }
 
   async #readFile(entry: FileEntry): Promise<Known | undefined> {
@@ -65,6 +71,9 @@ export class FolderReader {
     return isSettled ? { state, fingerprint: entry.fingerprint } : { state }
   }
 }
+
+const isSame = (a: readonly Secret[], b: readonly Secret[]): boolean =>
+  a.length === b.length && a.every((secret, index) => secret === b[index])
 
 function withoutFingerprint({ state }: Known): Known {
   return { state }

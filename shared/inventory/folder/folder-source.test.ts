@@ -109,6 +109,30 @@ test('the inventory is the same object while nothing changes, and nobody is told
   assert.equal(told, 1)
 })
 
+test('Secrets are beside the inventory, announced, and never in the log', async t => {
+  const secret = (value: string): string =>
+    `apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: shop}\nstringData: {b: ${value}}\n`
+  const path = await folder(t, { 'a.yaml': secret('hunter1'), 'b.yaml': namespace('a') })
+  const { source, lines } = await still(t, path)
+  const values = () => source.secrets().map(({ data }) => String(data.get('b')?.reveal()))
+  let told = 0
+  source.subscribe(() => told++)
+  const before = source.secrets()
+  assert.deepEqual(values(), ['hunter1'])
+  await writeFile(join(path, 'b.yaml'), namespace('b'))
+  await source.rescan()
+  assert.deepEqual([source.secrets() === before, told], [true, 1])
+  const inventory = source.current()
+  await writeFile(join(path, 'a.yaml'), secret('hunter2'))
+  await source.rescan()
+  assert.deepEqual([values(), told, source.current() === inventory], [['hunter2'], 2, true])
+  await writeFile(join(path, 'a.yaml'), `${secret('hunter3')}---\n${secret('hunter4')}`)
+  await source.rescan()
+  assert.deepEqual(values(), ['hunter3'])
+  assert.match(problems(source, path).join(), /Secret shop\/a is already declared/)
+  assert.doesNotMatch(JSON.stringify([lines, source.current(), source.problems()]), /hunter/)
+})
+
 test('a subscription can be ended, and a listener that throws disturbs no other', async t => {
   const path = await folder(t)
   const { source, lines } = await still(t, path)

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/index.ts'
 import { CountersignError } from '../../errors/index.ts'
 import type { Logger } from '../../log/index.ts'
 import { sizesOf } from '../assemble.ts'
+import type { Secret } from '../secret.ts'
 import type { Inventory, InventorySource } from '../types.ts'
 import { FolderReader, type Reading } from './folder-reader.ts'
 import { FolderWatcher } from './folder-watcher.ts'
@@ -77,6 +78,11 @@ export class FolderSource implements InventorySource {
     return this.#reading.inventory
   }
 
+  /** Secrets of type Opaque. Subscribers are told of their changes, too. The same object until one of them changed. */
+  secrets(): readonly Secret[] {
+    return this.#reading.secrets
+  }
+
   problems(): readonly Problem[] {
     return this.#reading.problems
   }
@@ -110,7 +116,8 @@ export class FolderSource implements InventorySource {
     if (this.#watcher?.update(listing.folders)) listing = await listFolder(this.#path)
     const reading = await this.#reader.read(listing)
     if (this.#isClosed()) return
-    const changed = reading.inventory !== this.#reading.inventory
+    const { inventory, secrets } = this.#reading
+    const changed = reading.inventory !== inventory || reading.secrets !== secrets
     this.#reading = reading
     this.#problemLog.report(reading.problems)
     if (changed) this.#announce(reading.inventory)

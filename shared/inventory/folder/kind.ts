@@ -11,6 +11,7 @@ import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice
 import { type Normalised, normalisedPolicy } from '../issue.ts'
 import { namespaceFromManifest, nodeFromManifest, serviceAccountFromManifest } from '../namespace.ts'
 import { podFromManifest } from '../pod.ts'
+import { type Secret, secretFromManifest } from '../secret.ts'
 import { serviceFromManifest } from '../service.ts'
 import type { Namespace, Pod, Service, ServiceAccount } from '../types.ts'
 
@@ -19,6 +20,7 @@ interface Values {
   ServiceAccount: ServiceAccount
   Pod: Pod
   Service: Service
+  Secret: Secret
   EndpointSlice: EndpointSlice
   PeerAuthentication: PeerAuthentication
   RequestAuthentication: RequestAuthentication
@@ -35,12 +37,13 @@ interface Reader<T> {
   readonly read: (object: unknown) => Normalised<T>
 }
 
-/** What a folder may hold. Deployments and Nodes are checked, and are no part of the inventory. */
+/** What a folder may hold. Deployments and Nodes are checked; they and Secrets are no part of the inventory. */
 const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
   Namespace: { apiVersions: ['v1'], read: namespaceFromManifest },
   ServiceAccount: { apiVersions: ['v1'], read: serviceAccountFromManifest },
   Pod: { apiVersions: ['v1'], read: podFromManifest },
   Service: { apiVersions: ['v1'], read: serviceFromManifest },
+  Secret: { apiVersions: ['v1'], read: secretFromManifest },
   Node: { apiVersions: ['v1'], read: nodeFromManifest },
   EndpointSlice: { apiVersions: ['discovery.k8s.io/v1'], read: endpointSliceFromManifest },
   Deployment: { apiVersions: ['apps/v1'], read: deploymentFromManifest },

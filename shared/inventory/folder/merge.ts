@@ -1,5 +1,6 @@
 import { endpointsFromSelectors } from '../endpoints.ts'
 import { indexPods } from '../pod-index.ts'
+import type { Secret } from '../secret.ts'
 import { endpointsFromSlices } from '../slice-endpoints.ts'
 import type { Inventory } from '../types.ts'
 import { type Declaration, declarationsOf, nameOf, valuesOf } from './declaration.ts'
@@ -7,6 +8,7 @@ import { formatPlace, type Problem, problemAt } from './problem.ts'
 
 export interface Merged {
   readonly inventory: Inventory
+  readonly secrets: readonly Secret[]
   readonly problems: readonly Problem[]
   /** The file that each object was taken from. */
   readonly owners: ReadonlyMap<string, string>
@@ -39,7 +41,8 @@ export function mergeDeclarations(
     requestAuthentications: valuesOf(accepted, 'RequestAuthentication'),
     endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication')
   }
-  return { inventory, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }
+  const secrets = valuesOf(accepted, 'Secret')
+  return { inventory, secrets, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }
 }
 
 function withoutDuplicates(

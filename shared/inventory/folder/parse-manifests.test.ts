@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { parseManifests } from './parse-manifests.ts'
 import { formatProblem } from './problem.ts'
@@ -252,8 +253,38 @@ endpoints:
   },
   {
     title: 'an unknown kind is a warning',
-    text: 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {password: hunter2}\n',
-    problems: ['f.yaml:2:7: kind: "Secret" of "v1" is not read by Countersign: it has no effect here']
+    text: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {password: hunter2}\n',
+    problems: ['f.yaml:2:7: kind: "ConfigMap" of "v1" is not read by Countersign: it has no effect here']
+  },
+  {
+    title: 'a Secret that is somebody else’s is a warning',
+    text: 'apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata: {name: a}\ndata: {tls.key: hunter2}\n',
+    problems: ['f.yaml:3:7: type: expected Opaque, got "kubernetes.io/tls": it has no effect here']
+  },
+  {
+    title: 'an entry of a Secret that cannot be read is a warning, which does not quote it',
+    text: 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  a: hunter2\n  b: [hunter2]\nstringData:\n  c: 17\n  d: {e: hunter2}\n',
+    problems: [
+      'f.yaml:5:6: data.a: expected text in base64: it is left out',
+      'f.yaml:6:6: data.b: expected text in base64: it is left out',
+      'f.yaml:8:6: stringData.c: expected text: it is left out',
+      'f.yaml:9:6: stringData.d: expected text: it is left out'
+    ]
+  },
+  {
+    title: 'entries of a Secret that are no mapping are a warning, which does not quote them',
+    text: 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: hunter2\nstringData: [hunter2]\n',
+    problems: [
+      'f.yaml:4:7: data: expected a mapping of text: it is left out',
+      'f.yaml:5:13: stringData: expected a mapping of text: it is left out'
+    ]
+  },
+  {
+    title: 'a Secret without a name is reported',
+    text: 'apiVersion: v1\nkind: Secret\nmetadata: {}\nstringData: {a: hunter2}\n',
+    problems: [
+      'f.yaml:3:11: metadata.name: required: expected at most 253 lower-case letters, digits, dashes and dots, with a letter or digit at both ends'
+    ]
   },
   {
     title: 'a known kind of another API group is an unknown kind',
@@ -313,9 +344,32 @@ spec:
   assert.deepEqual(others, [])
 })
 
+test('a Secret is read by what it holds, and shows nothing of it', () => {
+  const text = `apiVersion: v1
+kind: Secret
+metadata: {name: a, namespace: shop}
+type: Opaque
+data: {both: ${Buffer.from('hunter1').toString('base64')}, bytes: "/wA="}
+stringData: {both: hunter2, empty: ""}
+`
+  const { declarations, problems } = parseManifests('f.yaml', text)
+  assert.deepEqual(problems, [])
+  const [{ kind, value } = {}] = declarations
+  assert.ok(kind === 'Secret' && value !== undefined)
+  assert.deepEqual(
+    [...value.data].map(([key, held]) => [key, held.reveal().toString('latin1')]),
+    [
+      ['both', 'hunter2'],
+      ['bytes', '\xff\0'],
+      ['empty', '']
+    ]
+  )
+  assert.doesNotMatch(inspect(declarations, { depth: 9 }) + JSON.stringify([...value.data]), /hunter|aHVudGVy/)
+})
+
 test('what is refused is an error, what has no effect is a warning', () => {
   assert.equal(parseManifests('f', 'hello').problems[0]?.severity, 'error')
-  assert.equal(parseManifests('f', 'apiVersion: v1\nkind: Secret\n').problems[0]?.severity, 'warning')
+  assert.equal(parseManifests('f', 'apiVersion: v1\nkind: ConfigMap\n').problems[0]?.severity, 'warning')
 })
 
 test('messages never hold the text of a document that is not read', () => {

@@ -50,7 +50,11 @@ export interface TokenPod {
   readonly address: string
   port(name: PortName): number
   /** Has it look at these tokens from now on; undefined: at none. */
-  apply(checks: Checks | undefined, keySets?: Readonly<Record<string, string>>): Promise<void>
+  apply(
+    checks: Checks | undefined,
+    keySets?: Readonly<Record<string, string>>,
+    loginSecrets?: Readonly<Record<string, string>>
+  ): Promise<void>
   /** One HTTP/1.1 request on a connection of its own. */
   ask(request: Request, port?: PortName): Promise<Answer>
   /** The same over mutual TLS, by another workload of the mesh. */
@@ -95,8 +99,8 @@ export async function startTokenPod(network: string): Promise<TokenPod> {
       pod: started,
       address,
       port,
-      apply: (checks, keySets = {}) =>
-        started.update(newState({ roots: [root], keySets }), {
+      apply: (checks, keySets = {}, loginSecrets = {}) =>
+        started.update(newState({ roots: [root], keySets, loginSecrets }), {
           ...podState,
           workload: newWorkload({
             ...workload,

@@ -40,6 +40,8 @@ properties:
       type: string
       maxLength: 32
       pattern: '^[A-Z][A-Z0-9_-]*$'
+  login:
+    {{- include "crds.login" . | nindent 4 }}
 x-kubernetes-validations:
   - rule: '!(has(self.jwks) && has(self.jwksUri))'
     message: keys are in one place, jwks or jwksUri
@@ -48,4 +50,6 @@ x-kubernetes-validations:
       has(self.jwks) || has(self.jwksUri) || self.issuer.startsWith('http://') || self.issuer.startsWith('https://')
     message: without jwks and jwksUri the issuer must be an http or https URL, because the keys are looked for below it
     fieldPath: .issuer
+  - rule: '!has(self.login) || has(self.login.tokenEndpoint) || !(has(self.jwks) || has(self.jwksUri))'
+    message: with jwks or jwksUri nothing is discovered, so login needs its authorizationEndpoint and tokenEndpoint
 {{- end }}

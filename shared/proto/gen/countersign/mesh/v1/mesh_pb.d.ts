@@ -203,6 +203,11 @@ export declare type TokenProvider = Message<"countersign.mesh.v1.TokenProvider">
    * @generated from field: repeated string space_delimited_claims = 12;
    */
   spaceDelimitedClaims: string[];
+
+  /**
+   * @generated from field: countersign.mesh.v1.Login login = 13;
+   */
+  login?: Login | undefined;
 };
 
 /**
@@ -210,6 +215,83 @@ export declare type TokenProvider = Message<"countersign.mesh.v1.TokenProvider">
  * Use `create(TokenProviderSchema)` to create a new message.
  */
 export declare const TokenProviderSchema: GenMessage<TokenProvider>;
+
+/**
+ * @generated from message countersign.mesh.v1.Login
+ */
+export declare type Login = Message<"countersign.mesh.v1.Login"> & {
+  /**
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+
+  /**
+   * @generated from field: string redirect_path = 4;
+   */
+  redirectPath: string;
+
+  /**
+   * @generated from field: string sign_out_path = 5;
+   */
+  signOutPath: string;
+
+  /**
+   * @generated from field: string authorization_endpoint = 6;
+   */
+  authorizationEndpoint: string;
+
+  /**
+   * @generated from field: string token_endpoint = 7;
+   */
+  tokenEndpoint: string;
+
+  /**
+   * @generated from field: string end_session_endpoint = 8;
+   */
+  endSessionEndpoint: string;
+
+  /**
+   * @generated from field: bool forward_tokens = 9;
+   */
+  forwardTokens: boolean;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.Login.
+ * Use `create(LoginSchema)` to create a new message.
+ */
+export declare const LoginSchema: GenMessage<Login>;
+
+/**
+ * @generated from message countersign.mesh.v1.LoginSecret
+ */
+export declare type LoginSecret = Message<"countersign.mesh.v1.LoginSecret"> & {
+  /**
+   * @generated from field: bytes client_secret = 1;
+   */
+  clientSecret: Uint8Array;
+
+  /**
+   * @generated from field: bytes hmac_key = 2;
+   */
+  hmacKey: Uint8Array;
+};
+
+/**
+ * Describes the message countersign.mesh.v1.LoginSecret.
+ * Use `create(LoginSecretSchema)` to create a new message.
+ */
+export declare const LoginSecretSchema: GenMessage<LoginSecret>;
 
 /**
  * @generated from message countersign.mesh.v1.TokenHeader

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { create } from '@bufbuild/protobuf'
+import {
+  type EndUserChecks,
+  EndUserChecksSchema,
+  type Login,
+  TokenHeaderSchema,
+  type TokenProvider,
+  TokenProviderSchema,
+  type TokenRule,
+  TokenRuleSchema
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { LoginSecrets } from './mesh-state.ts'
+
+/** The login that a workload's proxy does for browsers. */
+export interface ActiveLogin {
+  readonly login: Login
+  /** Whose tokens people log in for. */
+  readonly provider: TokenProvider
+  /** What they log in for. */
+  readonly rule: TokenRule
+  /** Rules that come before it: what one of them matches is its own. */
+  readonly earlier: readonly TokenRule[]
+}
+
+/**
+ * A proxy does one login: that of the first rule that has one, which is the oldest policy's. Undefined as well while it
+ * is not known where browsers are to be sent, or by what secret the proxy proves itself there: they are refused then.
+ */
+export function activeLogin({ providers, rules }: EndUserChecks, secrets: LoginSecrets): ActiveLogin | undefined {
+  const withLogin = (rule: TokenRule): TokenProvider | undefined =>
+    providers.find(({ name, login }) => login !== undefined && rule.providers.includes(name))
+  const index = rules.findIndex(rule => rule.required && withLogin(rule) !== undefined)
+  const rule = rules[index]
+  const provider = rule && withLogin(rule)
+  if (rule === undefined || provider?.login === undefined) return undefined
+  const { login } = provider
+  if (login.authorizationEndpoint === '' || login.tokenEndpoint === '' || !secrets.has(login.secret)) return undefined
+  return { login, provider, rule, earlier: rules.slice(0, index) }
+}
+
+/**
+ * The header in which the ID token of a session goes from the filter that knows sessions to the one that verifies
+ * tokens. Nobody else may send it, and nobody else gets it.
+ */
+export const SESSION_HEADER = 'x-countersign-session'
+
+/** What every cookie of a login begins with, of every policy. */
+export const COOKIE_PREFIX = 'countersign-login-'
+
+/** What a login's cookies are called: the same for every proxy of its policy, and different from any other's. */
+export const cookieName = ({ secret }: Login, what: string): string =>
+  `${COOKIE_PREFIX}${createHash('sha256').update(secret).digest('hex').slice(0, 8)}-${what}`
+
+/**
+ * The same checks, where a session is as good as a token: its ID token is verified like every other, for the client
+ * that asked for it and for nobody else. The paths of the login itself are protected in any case, so the application
+ * never sees a code.
+ */
+export function withSession(checks: EndUserChecks, { login, provider, rule }: ActiveLogin): EndUserChecks {
+  const session = create(TokenProviderSchema, {
+    ...provider,
+    name: `session of ${provider.name}`,
+    audiences: [login.clientId],
+    fromHeaders: [create(TokenHeaderSchema, { name: SESSION_HEADER })],
+    fromParams: [],
+    fromCookies: [],
+    forward: false
+  })
+  const extended = create(TokenRuleSchema, {
+    ...rule,
+    includePaths: rule.includePaths.length === 0 ? [] : [...rule.includePaths, login.redirectPath, login.signOutPath],
+    // First: an access token, which the application may get as well, need not be one for this proxy.
+    providers: [session.name, ...rule.providers]
+  })
+  return create(EndUserChecksSchema, {
+    providers: [...checks.providers, session],
+    rules: checks.rules.map(one => (one === rule ? extended : one))
+  })
+}
