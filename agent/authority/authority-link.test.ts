@@ -329,6 +329,20 @@ describe('the link to the authority', () => {
     })
   })
 
+  it('reports unknown keys to the replica that the mesh state comes from', async () => {
+    open()
+    await assert.rejects(link.unknownKeys.report('uid-1'), { code: 'ERR_AUTHORITY_UNAVAILABLE' })
+    await streaming()
+    const connections = (): number => authority.peers.filter(peer => peer.startsWith('agent:')).length
+    const before = connections()
+    await link.unknownKeys.report('uid-1')
+    assert.deepEqual(authority.unknownKeys, ['uid-1'])
+    assert.equal(connections(), before, 'over the connection that there is')
+    authority.down()
+    await until(() => !link.mesh.connected, 'the loss')
+    await assert.rejects(link.unknownKeys.report('uid-1'), { code: 'ERR_AUTHORITY_UNAVAILABLE' })
+  })
+
   describe('carries the mesh state', () => {
     it('which is frozen, complete when all of it was heard, and follows what changes', async () => {
       open()

@@ -1,3 +1,4 @@
+import type { Client } from '@grpc/grpc-js'
 import type { Clock, Random } from '../../shared/clock/index.ts'
 import type { TrustDomain } from '../../shared/identity/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
@@ -48,6 +49,7 @@ export class AuthorityLink {
   readonly #channel: AuthorityChannel
   readonly #listeners = new Set<() => void>()
   #learnt: Mesh | undefined
+  #streamClient: Client | undefined
 
   /** @throws CountersignError ERR_SPIFFE_ID_INVALID when the node's name cannot be part of a SPIFFE ID */
   constructor(options: AuthorityLinkOptions) {
@@ -68,10 +70,13 @@ export class AuthorityLink {
     })
     this.#channel = new AuthorityChannel({ endpoint, identity: () => this.identity.current(), clock })
     this.issuing = new IssuingClient(this.#channel)
-    this.unknownKeys = new UnknownKeyClient(this.#channel)
+    this.unknownKeys = new UnknownKeyClient(() => (this.mesh.connected ? this.#streamClient : undefined))
     this.mesh = new MeshStream({
       trustDomain,
-      connect: () => this.#channel.connect(),
+      connect: () => {
+        this.#streamClient = this.#channel.connect()
+        return this.#streamClient
+      },
       store: state.mesh,
       onAnswered: () => this.#available(),
       onUnanswered: inARow => this.#doubt(inARow),

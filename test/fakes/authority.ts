@@ -12,8 +12,12 @@ import {
 } from '../../shared/proto/gen/countersign/ca/v1/certificate_authority_pb.js'
 import {
   EndpointsSchema,
+  EndUserKeys,
   type Mesh,
   MeshSchema,
+  type ReportUnknownKeyRequest,
+  type ReportUnknownKeyResponse,
+  ReportUnknownKeyResponseSchema,
   ServiceSchema,
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
@@ -122,6 +126,8 @@ export class FakeAuthority {
   /** First requests of each stream and type: what the client says that it has. */
   readonly openings: { readonly typeUrl: string; readonly versions: Readonly<Record<string, string>> }[] = []
   readonly rejections: string[] = []
+  /** UIDs of pods whose proxies have seen tokens that no key fits. */
+  readonly unknownKeys: string[] = []
   /** Refused from now on: any of what `requests` holds. */
   readonly refuses = new Set<string>()
   /** Never answered from now on, likewise. */
@@ -209,6 +215,12 @@ export class FakeAuthority {
         const lifetimeMs = lifetime === undefined ? undefined : Number(lifetime.seconds) * 1_000 + lifetime.nanos / 1e6
         const proven = call.getPeer().startsWith('agent:') && this.#isProven(call.request)
         this.#answer(`workload by ${proof.case}`, proven, csr, lifetimeMs, answer)
+      }
+    })
+    server.addService(serviceDefinition(EndUserKeys), {
+      ReportUnknownKey: (call: Call<ReportUnknownKeyRequest>, answer: sendUnaryData<ReportUnknownKeyResponse>) => {
+        this.unknownKeys.push(call.request.podUid)
+        answer(null, create(ReportUnknownKeyResponseSchema))
       }
     })
     server.addService(serviceDefinition(AggregatedDiscoveryService), {
