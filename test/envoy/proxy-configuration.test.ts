@@ -77,7 +77,33 @@ const KEYS = { keys: keySet(newSigningKey('RS256'), newSigningKey('ES384'), newS
 const PROVIDER = { name: 'provider', issuer: 'https://issuer.test', keySet: 'keys' }
 const EVERYWHERE = { providers: ['provider'], required: true }
 
+const signingIn = (tokenEndpoint: string) => ({
+  name: 'web',
+  issuer: 'https://accounts.test',
+  keySet: 'keys',
+  login: {
+    clientId: 'web',
+    secret: 'shop/web',
+    scopes: ['openid'],
+    redirectPath: '/oauth2/callback',
+    signOutPath: '/oauth2/sign-out',
+    authorizationEndpoint: 'https://accounts.test/auth',
+    tokenEndpoint
+  }
+})
+
 const END_USERS: Readonly<Record<string, { checks: EndUserChecksInit; keySets: Readonly<Record<string, string>> }>> = {
+  'browsers that sign in, at an issuer with TLS': {
+    checks: { providers: [signingIn('https://accounts.test/token')], rules: [{ providers: ['web'], required: true }] },
+    keySets: {}
+  },
+  'browsers that sign in, at an address without': {
+    checks: {
+      providers: [signingIn('http://127.0.0.1:8080/token')],
+      rules: [{ excludePaths: ['/assets/*'], providers: ['web'], required: true }]
+    },
+    keySets: {}
+  },
   'every request with a token': { checks: { providers: [PROVIDER], rules: [EVERYWHERE] }, keySets: KEYS },
   'no rule at all': { checks: { providers: [PROVIDER] }, keySets: KEYS },
   'keys that nobody has heard of yet': { checks: { providers: [PROVIDER], rules: [EVERYWHERE] }, keySets: {} },
@@ -184,7 +210,7 @@ describe('Envoy', () => {
   for (const [how, interception] of Object.entries(INTERCEPTIONS))
     for (const [kind, { checks, keySets }] of Object.entries(END_USERS))
       it(`accepts ${how} pod with end users: ${kind}`, async () => {
-        const state = newState({ roots: [root], keySets })
+        const state = newState({ roots: [root], keySets, loginSecrets: { 'shop/web': 'a secret' } })
         const workload = newWorkload({
           ports: [...EVERY_PROTOCOL, Protocol.UNSPECIFIED].map((protocol, index) => ({
             number: 8080 + index,
