@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { apply, mergePatch } from './patch.test-support.ts'
 
 type Json = Record<string, unknown>
 
@@ -197,7 +198,7 @@ export class FakeApiServer {
     if (method === 'PUT' && expected !== existing?.metadata.resourceVersion) return status(response, 409, 'Conflict')
     const patchesVersion = contentType.startsWith(MERGE_PATCH) && expected !== undefined
     if (patchesVersion && expected !== existing?.metadata.resourceVersion) return status(response, 409, 'Conflict')
-    const mergeOf = contentType.startsWith(MERGE_PATCH) ? mergePatch : merge
+    const mergeOf = contentType.startsWith(MERGE_PATCH) ? mergePatch : apply
     const next = (method === 'PUT' ? body : mergeOf(existing ?? {}, body)) as Json
     return json(response, 200, this.put(path.kind, path.status ? { ...existing, status: next['status'] } : next))
   }
@@ -278,27 +279,3 @@ export function status(
     .writeHead(code, headers)
     .end(JSON.stringify({ kind: 'Status', code, reason, message: `because ${reason}` }))
 }
-
-/** Maps are merged, lists of named entries by name, everything else is replaced. */
-function merge(target: unknown, patch: unknown): unknown {
-  if (Array.isArray(target) && Array.isArray(patch) && patch.every(entry => isMap(entry) && 'name' in entry)) {
-    const rest = patch.filter(({ name }: Json) => !target.some(entry => entry.name === name))
-    return [...target.map(entry => merge(entry, patch.find(({ name }: Json) => name === entry.name) ?? {})), ...rest]
-  }
-  if (!isMap(target) || !isMap(patch)) return patch
-  const merged = { ...target }
-  for (const [key, value] of Object.entries(patch)) merged[key] = key in merged ? merge(merged[key], value) : value
-  return merged
-}
-
-/** RFC 7396, section 2. */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isMap(patch)) return patch
-  const merged: Json = isMap(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(patch))
-    if (value === null) delete merged[key]
-    else merged[key] = mergePatch(merged[key], value)
-  return merged
-}
-
-const isMap = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
