@@ -35,7 +35,8 @@ const repeat = (retryOn: string): RetryPolicy =>
         }
       }
     ],
-    hostSelectionRetryMaxAttempts: 5n
+    // Of two endpoints each draw finds the other one half of the time: so many draws that it is found.
+    hostSelectionRetryMaxAttempts: 20n
   })
 
 const UNDELIVERED = 'connect-failure,refused-stream,reset-before-request,retriable-headers'
