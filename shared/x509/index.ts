@@ -12,6 +12,7 @@ export { type CertificateRequest, createCertificateRequest, parseCertificateRequ
 export { generateKeyPair, type KeyAlgorithm, type KeyPair, privateKeyFromPem, privateKeyToPem, spkiOf } from './key.ts'
 export { parsePem, toPem } from './pem.ts'
 export { signRenewalProof, verifyRenewalProof } from './renewal-proof.ts'
+export { type Life, renewalTime } from './renewal-time.ts'
 export {
   type CertificateTemplate,
   createRoot,

@@ -1,4 +1,4 @@
-import type { Random } from '../../shared/clock/index.ts'
+import type { Random } from '../clock/index.ts'
 
 // Certificates that were issued together, after an outage for one, spread over a tenth of their life.
 const JITTER = 0.1
