@@ -1,8 +1,9 @@
+import { readWishes, SECRETS_LABEL } from '../certificate-secrets/index.ts'
 import { mapping } from './field.ts'
 import { checkInjectLabel } from './inject-label.ts'
-import { issuesOf, type Normalised } from './issue.ts'
+import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { clusterMetadata, metadata, namespaceMetadata } from './metadata.ts'
-import type { Namespace, ServiceAccount } from './types.ts'
+import type { Labels, Namespace, ServiceAccount } from './types.ts'
 
 const namespaceSchema = mapping({ metadata: namespaceMetadata })
 const serviceAccountSchema = mapping({ metadata })
@@ -13,15 +14,28 @@ export function namespaceFromManifest(object: unknown): Normalised<Namespace> {
   const parsed = namespaceSchema.safeParse(object)
   if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
   const { name, labels } = parsed.data.metadata
-  return { value: Object.freeze({ name, labels }), issues: checkInjectLabel(labels, ['metadata', 'labels']) }
+  return {
+    value: Object.freeze({ name, labels }),
+    issues: [...checkInjectLabel(labels, ['metadata', 'labels']), ...checkSecretsLabel(labels)]
+  }
+}
+
+function checkSecretsLabel(labels: Labels): readonly Issue[] {
+  const value = labels[SECRETS_LABEL]
+  if (value === undefined || value === 'enabled') return []
+  return [{ path: ['metadata', 'labels', SECRETS_LABEL], message: `expected enabled, got ${show(value)}` }]
 }
 
 /** Kubernetes, core/v1 ServiceAccount. */
 export function serviceAccountFromManifest(object: unknown): Normalised<ServiceAccount> {
   const parsed = serviceAccountSchema.safeParse(object)
   if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
-  const { namespace, name } = parsed.data.metadata
-  return { value: Object.freeze({ namespace, name }), issues: [] }
+  const { namespace, name, annotations } = parsed.data.metadata
+  const issues = readWishes(annotations).problems.map(({ annotation, message }) => ({
+    path: ['metadata', 'annotations', annotation],
+    message
+  }))
+  return { value: Object.freeze({ namespace, name }), issues }
 }
 
 /** Kubernetes, core/v1 Node: checked, because a source may hold it; the mesh takes nodes from its pods. */

@@ -34,6 +34,18 @@ interface Refusal {
 
 const refusals: readonly Refusal[] = [
   {
+    title: 'a service account that asks for a key nobody makes is told what there is',
+    text: 'apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: orders\n  namespace: shop\n  annotations:\n    countersign.dev/certificate-key: rsa\n',
+    problems: [
+      'f.yaml:7:38: metadata.annotations["countersign.dev/certificate-key"]: expected one of ecdsa-p256, rsa-2048, got "rsa"'
+    ]
+  },
+  {
+    title: 'a label for Secrets that is neither there nor enabled is reported',
+    text: 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  labels:\n    countersign.dev/secrets: "true"\n',
+    problems: ['f.yaml:6:30: metadata.labels["countersign.dev/secrets"]: expected enabled, got "true"']
+  },
+  {
     title: 'a flow sequence that is not closed is reported where it goes wrong',
     text: 'apiVersion: [v1,\nkind: Pod\n',
     problems: ['f.yaml:2:1: flow sequence in block collection must be sufficiently indented and end with a ]']
