@@ -9,7 +9,7 @@ import { evaluate, requestRefusal } from './evaluate.ts'
 import { type Lifetimes, template, type Wanted } from './template.ts'
 
 /** What a certificate is made of. */
-export interface Order extends Wanted {
+export interface Order extends Omit<Wanted, 'dnsNames'> {
   /** PKCS#10, DER. */
   readonly csr: Uint8Array
 }
@@ -31,7 +31,18 @@ export function issue(order: Order, lifetimes: Lifetimes, issuer: Issuer, now: n
   const request = parsed(order.csr)
   const refused = evaluate(request, order.spiffeId)
   if (refused !== undefined) throw requestRefusal(refused)
-  const certificate = signCertificate(template(order, lifetimes, issuer, now), request.spki, issuer)
+  const { spiffeId, lifetimeMs } = order
+  return certify({ spiffeId, lifetimeMs }, request.spki, lifetimes, issuer, now)
+}
+
+/**
+ * Makes the template and signs it for a key (SubjectPublicKeyInfo, DER) that the authority has made itself, or has
+ * looked at. Whoever calls has authorized all that is wanted.
+ *
+ * @throws CountersignError ERR_ISSUER_UNUSABLE
+ */
+export function certify(wanted: Wanted, spki: Buffer, lifetimes: Lifetimes, issuer: Issuer, now: number): Issued {
+  const certificate = signCertificate(template(wanted, lifetimes, issuer, now), spki, issuer)
   return { certificate, chain: [certificate, ...issuer.chain] }
 }
 

@@ -32,6 +32,11 @@ describe('what a certificate says', () => {
     assert.deepEqual(made, { usage: 'workload', spiffeId, notBefore: now - 60 * SECOND, notAfter: day })
   })
 
+  it('it has the DNS names that are granted', () => {
+    const made = template({ spiffeId, lifetimeMs: undefined, dnsNames: ['cart.shop'] }, DEFAULT_LIFETIMES, root, now)
+    assert.deepEqual(made.dnsNames, ['cart.shop'])
+  })
+
   it('it never begins before its issuer does', async () => {
     const young = await rootWith(now - 10 * SECOND, now + HOUR)
     const made = template({ spiffeId, lifetimeMs: undefined }, DEFAULT_LIFETIMES, young, now)

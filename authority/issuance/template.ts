@@ -16,12 +16,23 @@ const DAY_MS = 86_400_000
 export const DEFAULT_LIFETIMES: Lifetimes = { defaultMs: DAY_MS, maximumMs: DAY_MS, minimumMs: 10_000 }
 
 /** Clocks of those who verify may be behind by this much. */
-const BACKDATED_MS = 60_000
+export const BACKDATED_MS = 60_000
 
 export interface Wanted {
   readonly spiffeId: SpiffeId
   /** Milliseconds; undefined: the default. */
   readonly lifetimeMs: number | undefined
+  /** Names beside the SPIFFE ID, which somebody has granted; none where a request comes from outside. */
+  readonly dnsNames?: readonly string[]
+}
+
+/** While an issuer and everything between it and its root are valid, in milliseconds since the epoch. */
+export function issuerLife(issuer: Issuer): { readonly notBefore: number; readonly notAfter: number } {
+  const above = [issuer.certificate, ...issuer.chain]
+  return {
+    notBefore: Math.max(...above.map(({ notBefore }) => notBefore)),
+    notAfter: Math.min(...above.map(({ notAfter }) => notAfter))
+  }
 }
 
 /**
@@ -31,9 +42,7 @@ export interface Wanted {
  * @throws CountersignError ERR_ISSUER_UNUSABLE when less than the minimum is left
  */
 export function template(wanted: Wanted, lifetimes: Lifetimes, issuer: Issuer, now: number): CertificateTemplate {
-  const above = [issuer.certificate, ...issuer.chain]
-  const latest = Math.min(...above.map(({ notAfter }) => notAfter))
-  const earliest = Math.max(...above.map(({ notBefore }) => notBefore))
+  const { notBefore: earliest, notAfter: latest } = issuerLife(issuer)
   if (latest < now + lifetimes.minimumMs)
     throw new CountersignError(
       'ERR_ISSUER_UNUSABLE',
@@ -49,6 +58,7 @@ export function template(wanted: Wanted, lifetimes: Lifetimes, issuer: Issuer, n
   return {
     usage: 'workload',
     spiffeId: wanted.spiffeId,
+    ...(wanted.dnsNames === undefined ? {} : { dnsNames: wanted.dnsNames }),
     notBefore: Math.max(now - BACKDATED_MS, earliest),
     notAfter: Math.min(now + lifetime, latest)
   }

@@ -58,6 +58,14 @@ describe('parsing certificates', () => {
       assert.equal(certificate.spiffeId?.toString(), expected)
     })
 
+  it('reads DNS names in their order, and no other names as such', () => {
+    const altName = 'DNS:b.shop,URI:spiffe://a/ns/b/sa/c,DNS:*.a.shop,email:x@a.shop,IP:192.0.2.1'
+    const certificate = certificateWith([`subjectAltName=critical,${altName}`], root, root.privateKey)
+    assert.deepEqual(certificate.dnsNames, ['b.shop', '*.a.shop'])
+    assert.ok(Object.isFrozen(certificate.dnsNames))
+    assert.deepEqual(root.certificate.dnsNames, [])
+  })
+
   it('recovers the structure of a certificate that was copied', () => {
     assert.deepEqual(structureOf({ ...root.certificate }), structureOf(root.certificate))
   })

@@ -39,6 +39,8 @@ export interface Certificate {
   readonly publicKey: KeyObject
   /** Its only URI name, where that is one of the shapes that this mesh issues. */
   readonly spiffeId: SpiffeId | undefined
+  /** Its DNS names, in their order. */
+  readonly dnsNames: readonly string[]
   /** The CA flag of its basic constraints. */
   readonly isAuthority: boolean
 }
@@ -119,6 +121,7 @@ function parse(der: Buffer): Certificate {
     notAfter: decodeTime(notAfter, 'notAfter'),
     publicKey: publicKeyFromSpki(spki),
     spiffeId: spiffeIdIn(altNames),
+    dnsNames: Object.freeze(altNames.filter(({ type }) => type === 'dns').map(({ value }) => value)),
     isAuthority: constraints.isAuthority
   })
   structures.set(certificate, {
