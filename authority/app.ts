@@ -13,6 +13,7 @@ import { CertificateAuthority } from '../shared/proto/gen/countersign/ca/v1/cert
 import { AUTHORITY_SERVER_OPTIONS, InjectedServer, listenTls, serviceDefinition } from '../shared/rpc/index.ts'
 import type { Issuer, TrustBundle } from '../shared/x509/index.ts'
 import { identifyPeer, podTokenVerifier } from './authentication/index.ts'
+import { CertificateSecrets, type Trust } from './certificate-secrets/index.ts'
 import { addDistributionService, addEndUserKeysService } from './distribution/index.ts'
 import { type Foundations, onFolder, onKubernetes, type Start } from './foundations.ts'
 import { certificateAuthorityService, DEFAULT_LIFETIMES } from './issuance/index.ts'
@@ -85,7 +86,7 @@ async function start(
   const mesh = new LiveMesh({ source: foundations.source, settings, keys, loginSecrets, observer: metrics.mesh, log })
   opened.push(() => mesh.close())
   if (foundations.client !== undefined)
-    tellStatuses(foundations.client, { source: foundations.source, mesh, keys }, begin)
+    lead(foundations.client, { source: foundations.source, mesh, keys, trust: { issuer, bundle } }, begin)
 
   // What agents ask for: certificates, and the mesh.
   const server = new InjectedServer(AUTHORITY_SERVER_OPTIONS)
@@ -170,17 +171,23 @@ async function followKeys(
   return ring
 }
 
-/** One replica tells the authors of policies what was made of them. */
-function tellStatuses(
-  client: KubeClient,
-  { source, mesh, keys }: { readonly source: InventorySource; readonly mesh: LiveMesh; readonly keys: KeyRing },
-  { options, metrics, log, opened }: Start
-): void {
-  const { systemNamespace: namespace } = options
-  const tools = { client, clock, random: Math.random, log }
+/** What is said of the mesh, and delivered, by one replica alone. */
+interface Led {
+  readonly source: InventorySource
+  readonly mesh: LiveMesh
+  readonly keys: KeyRing
+  readonly trust: Trust
+}
+
+/** What only one replica may do: tell the authors of policies what was made of them, and write Secrets. */
+function lead(client: KubeClient, led: Led, begin: Start): void {
+  const { options, metrics, log, opened } = begin
   const elector = new LeaderElector({
-    ...tools,
-    namespace,
+    client,
+    clock,
+    random: Math.random,
+    log,
+    namespace: options.systemNamespace,
     leaseName: 'countersign-authority',
     // A container that is started again has the name of its pod again, and must not take its former self for itself.
     identity: `${hostname()}_${randomUUID()}`,
@@ -189,18 +196,63 @@ function tellStatuses(
   opened.push(() => elector.close())
   metrics.onLeader(false)
   elector.subscribe(leader => metrics.onLeader(leader))
+  tellStatuses(client, elector, led, begin)
+  deliverSecrets(client, elector, led, begin)
+}
 
-  const writer = new StatusWriter({ ...tools, leadership: elector })
+function tellStatuses(
+  client: KubeClient,
+  leadership: LeaderElector,
+  { source, mesh, keys }: Led,
+  { options, log, opened }: Start
+): void {
+  const writer = new StatusWriter({ client, leadership, clock, random: Math.random, log })
   opened.push(() => writer.close())
   const statuses = () =>
     policyStatuses({
       inventory: source.current(),
-      rootNamespace: namespace,
+      rootNamespace: options.systemNamespace,
       problems: mesh.problems,
       keysOf: tokens => keys.current().get(keySetName(tokens))
     })
   for (const changing of [source, keys]) opened.push(changing.subscribe(() => writer.want(statuses)))
   writer.want(statuses)
+}
+
+/** Certificates for those who read files. Also where none are allowed: a namespace that asks for them is told of. */
+function deliverSecrets(
+  client: KubeClient,
+  leadership: LeaderElector,
+  { source, mesh, trust }: Led,
+  { options, metrics, log, opened }: Start
+): void {
+  const { trustDomain, clusterDomain, secretLifetime, secretShortestLifetime, secretLongestLifetime } = options
+  const secrets = new CertificateSecrets({
+    client,
+    leadership,
+    namespaces: options.secretNamespaces,
+    systemNamespace: options.systemNamespace,
+    mesh: {
+      current: () => ({ namespaces: source.current().namespaces, services: mesh.services }),
+      subscribe: listener => source.subscribe(listener)
+    },
+    // The root is read when the authority starts, and cannot change while it runs.
+    trust: { current: () => trust, subscribe: () => () => {} },
+    surroundings: {
+      trustDomain,
+      clusterDomain,
+      limits: {
+        standardMs: secretLifetime,
+        shortestMs: secretShortestLifetime,
+        longestMs: secretLongestLifetime
+      }
+    },
+    observer: metrics.certificateSecrets,
+    clock,
+    random: Math.random,
+    log
+  })
+  opened.push(() => secrets.close())
 }
 
 /** The secrets that logins name, followed; each was asked for once, for the same reason. */

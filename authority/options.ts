@@ -11,7 +11,7 @@ import {
   text,
   trustDomain
 } from '../shared/config/index.ts'
-import { DNS_NAME, DNS_SUBDOMAIN } from '../shared/names/index.ts'
+import { DNS_LABEL, DNS_NAME, DNS_SUBDOMAIN } from '../shared/names/index.ts'
 import { BlockedAddresses, DEFAULT_BLOCKED_ADDRESSES } from './keys/index.ts'
 
 const network: Parser<string> = {
@@ -24,6 +24,18 @@ const network: Parser<string> = {
     } catch {
       return undefined
     }
+  }
+}
+
+const names = text('namespace', 'the name of a namespace: lower-case letters, digits and dashes', DNS_LABEL)
+
+/** A list of names, or `*` alone. */
+const namespaces: Parser<readonly string[] | '*'> = {
+  placeholder: 'namespace,…|*',
+  allowed: 'names of namespaces separated by commas, or * alone',
+  parse(text) {
+    if (text.trim() === '*') return '*'
+    return list(names).parse(text)
   }
 }
 
@@ -153,6 +165,42 @@ export const OPTIONS = defineOptions({
       'File of root certificates (PEM) that token issuers are verified with, beside those of the system. Read anew for each fetch.',
     parser: existing('file'),
     optional: true
+  },
+  secretNamespaces: {
+    flag: 'secret-namespaces',
+    env: 'COUNTERSIGN_SECRET_NAMESPACES',
+    group: 'Certificates in Secrets',
+    description:
+      'Namespaces, or * for all, in which each service account gets a Secret with its certificate if the namespace has the label countersign.dev/secrets: enabled. Not with --folder. Empty: none.',
+    parser: namespaces,
+    default: ''
+  },
+  secretLifetime: {
+    flag: 'secret-lifetime',
+    env: 'COUNTERSIGN_SECRET_LIFETIME',
+    group: 'Certificates in Secrets',
+    description:
+      'Lifetime of the certificates in Secrets where a service account asks for none. They are replaced at half of it.',
+    parser: duration('30s', '90d'),
+    default: '24h'
+  },
+  secretShortestLifetime: {
+    flag: 'secret-shortest-lifetime',
+    env: 'COUNTERSIGN_SECRET_SHORTEST_LIFETIME',
+    group: 'Certificates in Secrets',
+    description:
+      'The shortest lifetime that a service account may ask for. The kubelet takes up to two minutes to show a changed Secret to a container, and programs take their time to read it again.',
+    parser: duration('30s', '90d'),
+    default: '10m'
+  },
+  secretLongestLifetime: {
+    flag: 'secret-longest-lifetime',
+    env: 'COUNTERSIGN_SECRET_LONGEST_LIFETIME',
+    group: 'Certificates in Secrets',
+    description:
+      'The longest lifetime that a service account may ask for: whoever reads its Secret can be it for so long.',
+    parser: duration('30s', '90d'),
+    default: '90d'
   },
   listen: {
     flag: 'listen-address',

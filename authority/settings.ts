@@ -1,4 +1,5 @@
 import { optionsInvalid } from '../shared/config/index.ts'
+import { formatDuration } from '../shared/duration/index.ts'
 import { type AuthorityOptions, OPTIONS } from './options.ts'
 
 /** Where the authority gets what it knows, and puts what others shall know. */
@@ -23,19 +24,38 @@ const LOCAL_ISSUER = 'https://kubernetes.default.svc.cluster.local'
 
 /** @throws CountersignError ERR_OPTION_INVALID when options are only wrong together */
 export function surroundings(options: AuthorityOptions): Surroundings {
-  const { folder, state, bundleFile, tokenKeys, tokenIssuer, kubeconfig } = options
-  const flag = (name: keyof typeof OPTIONS): string => `--${OPTIONS[name].flag}`
+  const { folder, state, bundleFile, tokenKeys, tokenIssuer, kubeconfig, secretNamespaces } = options
+  const problems = lifetimeProblems(options)
   if (folder === undefined) {
     const given = BESIDE_A_FOLDER.filter(name => options[name] !== undefined)
-    if (given.length > 0)
-      throw optionsInvalid(given.map(name => `${flag(name)}: only allowed together with ${flag('folder')}`))
+    problems.push(...given.map(name => `${flag(name)}: only allowed together with ${flag('folder')}`))
+    if (problems.length > 0) throw optionsInvalid(problems)
     return { kind: 'kubernetes', kubeconfig, tokenIssuer }
   }
-  const problems = BESIDE_A_FOLDER.filter(name => options[name] === undefined).map(
-    name => `${flag(name)}: required together with ${flag('folder')}`
-  )
-  if (kubeconfig !== undefined) problems.push(`${flag('kubeconfig')}: not allowed together with ${flag('folder')}`)
+  const missing = BESIDE_A_FOLDER.filter(name => options[name] === undefined)
+  problems.push(...missing.map(name => `${flag(name)}: required together with ${flag('folder')}`))
+  for (const [name, isGiven] of [
+    ['kubeconfig', kubeconfig !== undefined],
+    ['secretNamespaces', secretNamespaces.length > 0]
+  ] as const)
+    if (isGiven) problems.push(`${flag(name)}: not allowed together with ${flag('folder')}`)
   if (state === undefined || bundleFile === undefined || tokenKeys === undefined || problems.length > 0)
     throw optionsInvalid(problems)
   return { kind: 'folder', folder, state, bundleFile, tokenKeys, tokenIssuer: tokenIssuer ?? LOCAL_ISSUER }
 }
+
+/** What accounts may ask for has to have what they get without asking between its ends. */
+function lifetimeProblems(options: AuthorityOptions): string[] {
+  const { secretLifetime, secretShortestLifetime, secretLongestLifetime } = options
+  const problems: string[] = []
+  const than = (name: Lifetime): string => `${flag(name)} (${formatDuration(options[name])})`
+  if (secretShortestLifetime > secretLifetime)
+    problems.push(`${than('secretShortestLifetime')}: longer than ${than('secretLifetime')}`)
+  if (secretLongestLifetime < secretLifetime)
+    problems.push(`${than('secretLongestLifetime')}: shorter than ${than('secretLifetime')}`)
+  return problems
+}
+
+type Lifetime = 'secretLifetime' | 'secretShortestLifetime' | 'secretLongestLifetime'
+
+const flag = (name: keyof typeof OPTIONS): string => `--${OPTIONS[name].flag}`

@@ -11,8 +11,10 @@ const PROGRAMS = ['webhook', 'authority', 'agent', 'node', 'cli'] as const
 
 /** Room to the rooms of the same program that it may import. Every room may import shared/, main and app may import all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  'webhook/admission': ['webhook/injection', 'webhook/validation'],
-  'webhook/injection': [],
+  'webhook/admission': ['webhook/injection', 'webhook/mounting', 'webhook/pod', 'webhook/validation'],
+  'webhook/injection': ['webhook/pod'],
+  'webhook/mounting': ['webhook/pod'],
+  'webhook/pod': [],
   'webhook/validation': [],
   'webhook/certificate': [],
   'webhook/registration': ['webhook/certificate'],
@@ -29,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'authority/status': [],
   'authority/keys': [],
   'authority/login-secrets': [],
+  'authority/certificate-secrets': ['authority/issuance'],
   'agent/state': [],
   'agent/volume': ['agent/state'],
   'agent/workload': ['agent/state', 'agent/volume'],
@@ -53,28 +56,33 @@ const LEAVES = [
   'shared/identity',
   'shared/proto',
   'shared/suggest',
-  'shared/names'
+  'shared/names',
+  'shared/duration'
 ]
 const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/errors': [],
   'shared/rpc': ['shared/x509'],
-  'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions'],
+  'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions', 'shared/certificate-secrets'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
   'shared/exclusions': ['shared/bootstrap'],
   'shared/volume': ['shared/files'],
   'shared/suggest': [],
-  'shared/names': []
+  'shared/names': [],
+  'shared/duration': []
 }
 
 /** Rooms that decide and do nothing else: no file, no socket, no clock of their own, no library that has one. */
 const PURE = [
   'webhook/injection',
+  'webhook/mounting',
+  'webhook/pod',
   'webhook/validation',
   'authority/naming',
   'agent/proxy',
   'shared/identity',
   'shared/policy',
-  'shared/exclusions'
+  'shared/exclusions',
+  'shared/certificate-secrets'
 ]
 // Of node:net, what only looks at the text of an address.
 const ADDRESS_SYNTAX = /^\{ (isIP|isIPv4|isIPv6)(, (isIP|isIPv4|isIPv6))* \} from\s+$/
@@ -178,7 +186,7 @@ describe('the architecture', () => {
       if (from === to) return false
       if (from.startsWith('shared/'))
         return !(SHARED_ARROWS[from] ?? [])
-          .concat(['shared/errors', 'shared/suggest', 'shared/names'].includes(from) ? [] : LEAVES)
+          .concat(['shared/errors', 'shared/suggest', 'shared/names', 'shared/duration'].includes(from) ? [] : LEAVES)
           .includes(to)
       return !to.startsWith('shared/') && !(ARROWS[from] ?? []).includes(to)
     })

@@ -177,6 +177,55 @@ describe('the API server', () => {
     assert.match(response.status.message, /proxy-cpu "x": expected .*; annotation .*did you mean "proxy-memory"/)
   })
 
+  it('asks about a pod that wants certificates, and gets the patch that mounts them, or a sentence', async () => {
+    const running = await start()
+    const metadata = { ...POD.metadata, annotations: { 'countersign.dev/certificates': 'web' } }
+    const pod = { metadata, spec: { ...POD.spec, serviceAccountName: 'web', securityContext: { fsGroup: 70 } } }
+    const mount = async (object: unknown) =>
+      (await ask(running, { path: '/certificates?timeout=5s', body: review(object) })).json().response
+    const { allowed, patch } = await mount(pod)
+    assert.equal(allowed, true)
+    const operations = JSON.parse(Buffer.from(patch, 'base64').toString())
+    const after = jsonPatch.applyPatch(structuredClone(pod), operations, true).newDocument
+    assert.deepEqual(after.spec.volumes, [
+      { name: 'countersign-certificates', secret: { secretName: 'countersign.web', defaultMode: 0o440 } }
+    ])
+    assert.deepEqual(after.spec.containers[0].volumeMounts, [
+      { name: 'countersign-certificates', mountPath: '/var/run/secrets/countersign', readOnly: true }
+    ])
+    assert.deepEqual((await mount(after)).auditAnnotations, { outcome: 'skipped', reason: 'already-mounted' })
+
+    metadata.annotations['countersign.dev/certificates'] = 'wbe'
+    const { status } = await mount(pod)
+    assert.deepEqual([status.code, status.reason], [422, 'Invalid'])
+    assert.match(status.message, /of web; there is no container "wbe"; did you mean "web"$/)
+    const metrics = await (await health(running, '/metrics')).text()
+    for (const [outcome, reason] of [
+      ['mounted', ''],
+      ['skipped', 'already-mounted'],
+      ['refused', 'invalid']
+    ])
+      assert.ok(metrics.includes(`_reviews_total{path="/certificates",outcome="${outcome}",reason="${reason}"} 1\n`))
+  })
+
+  it('asks about one pod twice, for its proxy and for its certificates, and each finds room beside the other', async () => {
+    const running = await start()
+    let pod = structuredClone(POD)
+    pod.metadata.annotations = { 'countersign.dev/certificates': 'web' }
+    for (const path of ['/certificates', '/inject']) {
+      const { response } = (await ask(running, { path, body: review(pod) })).json()
+      pod = jsonPatch.applyPatch(pod, JSON.parse(Buffer.from(response.patch, 'base64').toString()), true).newDocument
+    }
+    for (const path of ['/certificates', '/inject']) {
+      const { response } = (await ask(running, { path, body: review(pod) })).json()
+      assert.equal(response.auditAnnotations.outcome, 'skipped', path)
+    }
+    assert.deepEqual(
+      pod.spec.volumes.map(({ name }: { name: string }) => name),
+      ['countersign-certificates', 'countersign']
+    )
+  })
+
   it('asks about a policy, and is told the field that is wrong', async () => {
     const running = await start()
     const kind = { group: 'security.istio.io', version: 'v1', kind: 'PeerAuthentication' }
@@ -219,6 +268,10 @@ describe('the API server', () => {
     assert.equal(value[0].resources.limits.cpu, '4')
     const quiet = (await ask(running, { body: review(POD, { namespace: 'quiet' }) })).json()
     assert.equal(quiet.response.auditAnnotations.reason, 'excluded-namespace')
+    // Certificates are no matter of injection.
+    const annotations = { 'countersign.dev/certificates': 'nobody' }
+    const body = review({ ...POD, metadata: { annotations } }, { namespace: 'quiet' })
+    assert.equal((await ask(running, { path: '/certificates', body })).json().response.allowed, false)
   })
 })
 
@@ -270,8 +323,13 @@ describe('whoever asks wrongly', () => {
     })
 
   for (const [what, question, status, message] of [
-    ['at another path', { path: '/' }, 404, 'unknown path: expected one of /inject, /validate'],
-    ['at a path below', { path: '/inject/now', body: '{}' }, 404, 'unknown path: expected one of /inject, /validate'],
+    ['at another path', { path: '/' }, 404, 'unknown path: expected one of /inject, /certificates, /validate'],
+    [
+      'at a path below',
+      { path: '/inject/now', body: '{}' },
+      404,
+      'unknown path: expected one of /inject, /certificates, /validate'
+    ],
     ['with another method', { method: 'GET', path: '/inject?timeout=5s' }, 405, 'expected POST, got GET'],
     ['with yet another method', { method: 'DELETE', path: '/validate' }, 405, 'expected POST, got DELETE']
   ] as const)

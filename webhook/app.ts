@@ -5,7 +5,13 @@ import { createHealthServer } from '../shared/health/index.ts'
 import { KubeClient, retryKubernetes } from '../shared/kube/index.ts'
 import { Readiness } from '../shared/lifecycle/index.ts'
 import type { Logger } from '../shared/log/index.ts'
-import { createAdmissionMetrics, createAdmissionServer, reviewPod, reviewPolicy } from './admission/index.ts'
+import {
+  createAdmissionMetrics,
+  createAdmissionServer,
+  reviewMount,
+  reviewPod,
+  reviewPolicy
+} from './admission/index.ts'
 import {
   CertificateFolder,
   keepBundleFile,
@@ -14,7 +20,7 @@ import {
 } from './certificate/index.ts'
 import type { WebhookOptions } from './options.ts'
 import { Registration, SecretRoots } from './registration/index.ts'
-import { injectionSettings } from './settings.ts'
+import { injectionSettings, mountingSettings } from './settings.ts'
 
 export interface Webhook extends Running {
   readonly address: Address
@@ -24,6 +30,7 @@ export interface Webhook extends Running {
 /** The webhook, from its options to an open door. What was opened before a failure is closed again. */
 export async function startWebhook(options: WebhookOptions, log: Logger, clock: Clock = systemClock): Promise<Webhook> {
   const settings = injectionSettings(options)
+  const mounting = mountingSettings(options)
   const opened: (() => Promise<void> | void)[] = []
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close()
@@ -61,6 +68,7 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
       certificates,
       reviewers: {
         '/inject': request => reviewPod(request, settings),
+        '/certificates': request => reviewMount(request, mounting),
         '/validate': request => reviewPolicy(request)
       },
       metrics: createAdmissionMetrics(registry),

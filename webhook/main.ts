@@ -1,4 +1,4 @@
-// The webhook: gives pods their proxy, and checks policies before they are stored.
+// The webhook: gives pods their proxy or their certificates, and checks policies before they are stored.
 
 import { runMain } from '../shared/config/index.ts'
 import { startWebhook } from './app.ts'
@@ -6,7 +6,7 @@ import { WEBHOOK_OPTIONS } from './options.ts'
 
 await runMain(
   'countersign-webhook',
-  'gives pods their proxy, and checks policies before they are stored, when the API server asks for it.',
+  'gives pods their proxy or their certificates, and checks policies before they are stored, when the API server asks for it.',
   WEBHOOK_OPTIONS,
   startWebhook
 )

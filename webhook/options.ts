@@ -27,7 +27,7 @@ export const WEBHOOK_OPTIONS = defineOptions({
     flag: 'listen-address',
     env: 'COUNTERSIGN_LISTEN_ADDRESS',
     group: 'Listening',
-    description: 'Where the API server asks: HTTPS, TLS 1.3, paths /inject and /validate.',
+    description: 'Where the API server asks: HTTPS, TLS 1.3, paths /inject, /certificates and /validate.',
     parser: listenAddress,
     default: '0.0.0.0:9443'
   },
@@ -104,7 +104,7 @@ export const WEBHOOK_OPTIONS = defineOptions({
     flag: 'system-namespace',
     env: 'COUNTERSIGN_SYSTEM_NAMESPACE',
     group: 'Injection',
-    description: 'Namespace of Countersign itself; nothing is injected there, nor in kube-system and kube-node-lease.',
+    description: 'Namespace of Countersign itself; no pod is changed there, nor in kube-system and kube-node-lease.',
     parser: namespace,
     default: 'countersign-system'
   },
@@ -112,7 +112,7 @@ export const WEBHOOK_OPTIONS = defineOptions({
     flag: 'excluded-namespaces',
     env: 'COUNTERSIGN_EXCLUDED_NAMESPACES',
     group: 'Injection',
-    description: 'Further namespaces in which nothing is injected, whatever their labels say.',
+    description: 'Further namespaces in which no pod is changed, whatever their labels say.',
     parser: list(namespace),
     default: ''
   },

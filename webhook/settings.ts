@@ -1,8 +1,9 @@
 import { optionsInvalid } from '../shared/config/index.ts'
 import { type InjectionSettings, type ProxyResources, type ResourceName, resourceProblems } from './injection/index.ts'
+import type { MountingSettings } from './mounting/index.ts'
 import { WEBHOOK_OPTIONS, type WebhookOptions } from './options.ts'
 
-// What a cluster needs in order to start and to heal must never wait for a proxy.
+// What a cluster needs in order to start and to heal must never wait for a proxy, or a Secret.
 const ALWAYS_EXCLUDED = ['kube-system', 'kube-node-lease']
 
 const OPTION_OF: Readonly<Record<ResourceName, keyof typeof WEBHOOK_OPTIONS>> = {
@@ -36,6 +37,11 @@ export function injectionSettings(options: WebhookOptions): InjectionSettings {
     drainTimeSeconds,
     excludedNamespaces: new Set([...ALWAYS_EXCLUDED, options.systemNamespace, ...options.excludedNamespaces])
   })
+}
+
+/** Certificates are no matter of injection: where that is not wanted, they may well be. */
+export function mountingSettings({ systemNamespace }: WebhookOptions): MountingSettings {
+  return Object.freeze({ excludedNamespaces: new Set([...ALWAYS_EXCLUDED, systemNamespace]) })
 }
 
 /** Who makes the certificate registers it: two who did would undo what the other has done. */

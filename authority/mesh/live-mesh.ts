@@ -12,6 +12,7 @@ import {
   podDirectory,
   snapshots
 } from '../naming/index.ts'
+import { type MeshService, type RunServices, runServices } from './run-services.ts'
 
 export interface MeshObserver {
   onMesh(counts: { services: number; workloads: number; problems: number }): void
@@ -41,6 +42,7 @@ export class LiveMesh {
   readonly #unsubscribe: readonly (() => void)[]
   #snapshots: MeshSnapshots
   #directory: PodDirectory
+  #run: RunServices | undefined
   #told = new Set<string>()
 
   constructor(options: LiveMeshOptions) {
@@ -87,6 +89,13 @@ export class LiveMesh {
   /** What the mesh's operator is to know; right when a subscriber of source or keys who came later is told. */
   get problems(): readonly NamingProblem[] {
     return this.#snapshots.state.problems
+  }
+
+  /** The Services with those who run them; the same list until one of them changed, and right when `problems` is. */
+  get services(): readonly MeshService[] {
+    const { services } = this.#snapshots.state
+    this.#run = runServices(services, this.#options.source.current().services, this.#run)
+    return this.#run.run
   }
 
   close(): void {

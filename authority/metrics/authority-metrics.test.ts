@@ -28,4 +28,25 @@ describe("the authority's metrics", () => {
       'countersign_authority_key_sets_confirmed_seconds 1.5'
     ])
   })
+
+  it('count Secrets with certificates by what they are, and what was written', async () => {
+    const metrics = new AuthorityMetrics(() => 0)
+    metrics.certificateSecrets.onSecrets({ right: 3, waiting: 2, left: 1 })
+    metrics.certificateSecrets.onWritten('missing')
+    metrics.certificateSecrets.onWritten('owner')
+    metrics.certificateSecrets.onWriteFailed()
+    const lines = (await metrics.registry.metrics()).split('\n')
+    assert.deepEqual(
+      lines.filter(line => /^countersign_authority_certificate(_secret|s_issued)/.test(line)),
+      [
+        'countersign_authority_certificates_issued_total{kind="account"} 1',
+        'countersign_authority_certificate_secrets{state="right"} 3',
+        'countersign_authority_certificate_secrets{state="waiting"} 2',
+        'countersign_authority_certificate_secrets{state="left"} 1',
+        'countersign_authority_certificate_secret_writes_total{reason="missing"} 1',
+        'countersign_authority_certificate_secret_writes_total{reason="owner"} 1',
+        'countersign_authority_certificate_secret_write_failures_total 1'
+      ]
+    )
+  })
 })

@@ -17,6 +17,9 @@ export class AuthorityMetrics {
   readonly #keySets: Gauge<'condition'>
   readonly #oldestKeySet: Gauge
   readonly #leader: Gauge
+  readonly #accountSecrets: Gauge<'state'>
+  readonly #secretWrites: Counter<'reason'>
+  readonly #secretWriteFailures: Counter
 
   /** @param rootExpiry - when the root ends, in milliseconds since the epoch; read at each scrape */
   constructor(rootExpiry: () => number) {
@@ -25,7 +28,11 @@ export class AuthorityMetrics {
       new Gauge({ name: `countersign_authority_${name}`, help, labelNames, registers })
     const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> =>
       new Counter({ name: `countersign_authority_${name}`, help, labelNames, registers })
-    this.#issued = counter('certificates_issued_total', 'Certificates signed, by kind: agent or workload.', 'kind')
+    this.#issued = counter(
+      'certificates_issued_total',
+      'Certificates signed, by kind: agent, workload, or account: those in Secrets.',
+      'kind'
+    )
     this.#refused = counter('certificates_refused_total', 'Certificate requests refused, by reason.', 'reason')
     this.#services = gauge('mesh_services', 'Services that agents are told of.')
     this.#workloads = gauge('mesh_workloads', 'Pods that have a proxy.')
@@ -48,6 +55,16 @@ export class AuthorityMetrics {
       'When the key set that was fetched longest ago was, in seconds since the epoch; 0 while none was.'
     )
     this.#leader = gauge('leader', '1 in the replica that does what only one may do, 0 in the others.')
+    this.#accountSecrets = gauge(
+      'certificate_secrets',
+      'Service accounts by what their Secret is: right, waiting to be written, or left as it is. In the leader.',
+      'state'
+    )
+    this.#secretWrites = counter('certificate_secret_writes_total', 'Secrets with certificates written.', 'reason')
+    this.#secretWriteFailures = counter(
+      'certificate_secret_write_failures_total',
+      'Writes of Secrets with certificates that the API server refused or did not answer.'
+    )
     new Gauge({
       name: 'countersign_authority_root_expiry_seconds',
       help: 'When the root certificate ends, in seconds since the epoch.',
@@ -86,6 +103,18 @@ export class AuthorityMetrics {
       for (const [condition, count] of Object.entries(counts)) this.#keySets.set({ condition }, count)
       this.#oldestKeySet.set((oldestAt ?? 0) / 1_000)
     }
+  }
+
+  readonly certificateSecrets = {
+    onSecrets: (counts: Readonly<Record<string, number>>): void => {
+      for (const [state, count] of Object.entries(counts)) this.#accountSecrets.set({ state }, count)
+    },
+    onWritten: (reason: string): void => {
+      this.#secretWrites.inc({ reason })
+      // Where only the owner was wrong, nothing was signed.
+      if (reason !== 'owner') this.#issued.inc({ kind: 'account' })
+    },
+    onWriteFailed: (): void => this.#secretWriteFailures.inc()
   }
 
   onLeader(leader: boolean): void {

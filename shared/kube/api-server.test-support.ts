@@ -241,16 +241,19 @@ const keyOf = (kind: string, namespace: string | undefined, name: string): strin
   `${kind} ${namespace ?? ''} ${name}`
 
 const MERGE_PATCH = 'application/merge-patch+json'
-const PATH = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/[^/]+))?\/([^/]+)(?:\/([^/]+)(\/status)?)?$/
+const PATH =
+  /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/(?!status$)[^/]+))?\/([^/]+)(?:\/([^/]+)(\/status)?)?$/
 
 function parsePath(pathname: string): Path | undefined {
   const [, root, namespace, plural, name, status] = PATH.exec(pathname) ?? []
   return root === undefined ? undefined : { kind: `${root}/${plural}`, namespace, name, status: status !== undefined }
 }
 
-function selects({ namespace }: Path, fieldSelector: string | null | undefined, { metadata }: StoredObject): boolean {
+function selects({ namespace }: Path, fieldSelector: string | null | undefined, object: StoredObject): boolean {
+  const { metadata } = object
   if (namespace !== undefined && metadata.namespace !== namespace) return false
-  return !fieldSelector || fieldSelector === `metadata.name=${metadata.name}`
+  const accepted = [`metadata.name=${metadata.name}`, `type=${object['type']}`]
+  return !fieldSelector || accepted.includes(fieldSelector)
 }
 
 function send({ path, selected, response }: Watch, { kind, type, object }: Event): void {

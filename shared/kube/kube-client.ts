@@ -81,8 +81,8 @@ export class KubeClient {
   }
 
   /** Kubernetes, "Strategic merge patch": lists are merged by the names of their entries. */
-  patch(path: string, body: object, fieldManager: string): Promise<KubeObject> {
-    return this.#object({ method: 'PATCH', path, query: { fieldManager }, body, contentType: STRATEGIC_MERGE })
+  patch(path: string, body: object, fieldManager: string, signal?: AbortSignal): Promise<KubeObject> {
+    return this.#object({ method: 'PATCH', path, query: { fieldManager }, body, contentType: STRATEGIC_MERGE }, signal)
   }
 
   /**

@@ -13,6 +13,8 @@ export const COLLECTIONS = {
   pods: { group: '', version: 'v1', plural: 'pods' },
   services: { group: '', version: 'v1', plural: 'services' },
   secrets: { group: '', version: 'v1', plural: 'secrets' },
+  serviceAccounts: { group: '', version: 'v1', plural: 'serviceaccounts' },
+  events: { group: '', version: 'v1', plural: 'events' },
   configMaps: { group: '', version: 'v1', plural: 'configmaps' },
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   endpointSlices: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },

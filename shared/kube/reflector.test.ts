@@ -87,6 +87,27 @@ describe('a collection that is followed', () => {
     )
   })
 
+  it('lets others use the thread in between, where looking at an object takes its time', async () => {
+    const server = await serving()
+    for (let index = 0; index < 25; index++) server.put(PODS, pod(`a${index}`))
+    const client = await clientOf(server, hastyClock)
+    closers.push(() => client.close())
+    let turns = 0
+    const seen: number[] = []
+    const normalise = (): number => {
+      if (seen.at(-1) !== turns) setImmediate(() => turns++)
+      seen.push(turns)
+      return turns
+    }
+    const { log } = recordingLogger()
+    const tools = { client, clock: hastyClock, random: () => 0.5, log }
+    const reflector = new Reflector({ ...tools, path: PODS, normalise, inARow: 10 })
+    closers.push(() => reflector.close())
+    await reflector.synced
+    assert.equal(reflector.current().size, 25)
+    assert.deepEqual([seen[9], seen[10], seen[19], seen[20]], [0, 1, 1, 2])
+  })
+
   it('is asked for with bookmarks and an end, from the version of the list', async () => {
     const server = await serving()
     const version = server.put(PODS, pod('a')).metadata.resourceVersion

@@ -16,6 +16,8 @@ export interface ReflectorOptions<T> extends Selection {
    * of that name before. Undefined keeps nothing.
    */
   readonly normalise: (object: KubeObject, previous: T | undefined) => T | undefined
+  /** After so many objects of a list others may use the thread: for a `normalise` that takes its time. Default: a page. */
+  readonly inARow?: number
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -115,12 +117,15 @@ export class Reflector<T> {
   }
 
   async #list(): Promise<string> {
-    const { client, path, fieldSelector } = this.#options
+    const { client, path, fieldSelector, inARow = Number.POSITIVE_INFINITY } = this.#options
     const selection = fieldSelector === undefined ? {} : { fieldSelector }
     const objects = new Map<string, T>()
     let version = ''
     for await (const { items, resourceVersion } of client.pages(path, selection, this.#end.signal)) {
-      for (const item of items) this.#take(objects, item)
+      for (const [index, item] of items.entries()) {
+        if (index > 0 && index % inARow === 0) await new Promise(resolve => setImmediate(resolve))
+        this.#take(objects, item)
+      }
       version = resourceVersion
     }
     this.#replace(objects)

@@ -1,4 +1,6 @@
+import { ACCOUNT_ANNOTATIONS } from '../../shared/certificate-secrets/index.ts'
 import { ANNOTATIONS } from '../../webhook/injection/index.ts'
+import { ANNOTATIONS as OF_MOUNTING } from '../../webhook/mounting/index.ts'
 
 /** One label or annotation: where it stands, what it says, what may stand in it, what holds without it. */
 type Row = readonly [name: string, on: string, meaning: string, allowed: string, standard: string]
@@ -10,6 +12,13 @@ const LABELS: readonly Row[] = [
     'whether pods get a proxy; that of the pod comes before that of its namespace',
     'enabled or disabled',
     'no proxy'
+  ],
+  [
+    'countersign.dev/secrets',
+    'Namespace',
+    'whether each of its service accounts gets its certificate in a Secret, see certificate-secrets.md; the chart must allow it',
+    'enabled',
+    'no Secrets'
   ]
 ]
 
@@ -23,14 +32,17 @@ const OF_SERVICES: readonly Row[] = [
   ]
 ]
 
-/** docs/annotations.md, made from the table that injection reads by. */
+/** docs/annotations.md, made from the tables by which annotations are read. */
 export function annotationsPage(): string {
-  const ofPods = [...ANNOTATIONS].map(([name, { meaning, allowed, standard }]): Row => {
+  const ofPods = [...ANNOTATIONS, ...OF_MOUNTING].map(([name, { meaning, allowed, standard }]): Row => {
     return [name, 'Pod', meaning, allowed, standard]
+  })
+  const ofAccounts = [...ACCOUNT_ANNOTATIONS].map(([name, { meaning, allowed, standard }]): Row => {
+    return [name, 'ServiceAccount', meaning, allowed, standard]
   })
   return `# Labels and annotations
 
-What can be said of a pod, a namespace or a Service to Countersign. A value that is not allowed is refused, and the message says what is. Made by \`npm run docs\`.
+What can be said of a pod, a namespace, a Service or a service account to Countersign. A value that is not allowed is refused, and the message says what is; on a service account it changes nothing, and an event and a condition say so. Made by \`npm run docs\`.
 
 ## Labels
 
@@ -38,7 +50,7 @@ ${table(LABELS)}
 
 ## Annotations
 
-${table([...ofPods, ...OF_SERVICES])}
+${table([...ofPods, ...OF_SERVICES, ...ofAccounts])}
 
 ## Probes
 

@@ -5,7 +5,7 @@ import { API_VERSION, KIND } from './review.ts'
 export type Verdict =
   | {
       readonly kind: 'allow'
-      readonly outcome: 'injected' | 'skipped' | 'accepted'
+      readonly outcome: 'injected' | 'mounted' | 'skipped' | 'accepted'
       readonly reason?: string
       readonly message?: string
       readonly patch?: readonly Operation[]

@@ -1,6 +1,6 @@
 // Admission: the API server's door. A review comes in, an answer goes out.
 //
-// In: AdmissionReview of admission.k8s.io/v1 over HTTPS; what injection and validation decide. Out: the answer, a log
+// In: AdmissionReview of admission.k8s.io/v1 over HTTPS; what injection, mounting and validation decide. Out: the answer, a log
 // line, counters.
 // Never: asks the API server anything: a decision must not wait for what it may be needed for; never decides itself.
 // Source: Kubernetes, dynamic admission control.
@@ -14,6 +14,7 @@ export {
 export { answerReview, type Verdict } from './answer.ts'
 export { type AdmissionMetrics, createAdmissionMetrics } from './metrics.ts'
 export { type AdmissionRequest, parseReview } from './review.ts'
+export { reviewMount } from './review-mount.ts'
 export { reviewPod } from './review-pod.ts'
 export { reviewPolicy } from './review-policy.ts'
 export type { Reviewer } from './routes.ts'

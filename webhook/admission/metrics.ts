@@ -11,7 +11,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   const registers = [registry]
   const reviews = new Counter({
     name: 'countersign_webhook_reviews_total',
-    help: 'Admission reviews answered, by path, outcome (injected, skipped, accepted, refused) and reason.',
+    help: 'Admission reviews answered, by path, outcome (injected, mounted, skipped, accepted, refused) and reason.',
     labelNames: ['path', 'outcome', 'reason'],
     registers
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Pod } from '../injection/index.ts'
+import type { Pod } from '../pod/index.ts'
 import { checkShape } from './shape.ts'
 
 const words = z.record(z.string(), z.string()).nullish()
@@ -34,20 +34,40 @@ const container = z.looseObject({
   readinessProbe: handler,
   livenessProbe: handler,
   lifecycle: z.looseObject({ postStart: handler, preStop: handler }).nullish(),
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish()
+  volumeMounts: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        mountPath: z.string(),
+        readOnly: z.boolean().nullish(),
+        subPath: z.string().nullish(),
+        subPathExpr: z.string().nullish()
+      })
+    )
+    .nullish()
 })
 
-// Only what injection reads: the API server has decoded the pod before it sends it, and checks it afterwards.
+const secret = z
+  .looseObject({
+    secretName: z.string().nullish(),
+    defaultMode: z.number().nullish(),
+    optional: z.boolean().nullish(),
+    items: z.array(z.unknown()).nullish()
+  })
+  .nullish()
+
+// Only what injection and mounting read: the API server has decoded the pod before it sends it, and checks it afterwards.
 const schema = z.looseObject({
   metadata: z.looseObject({ labels: words, annotations: words }),
   spec: z.looseObject({
     hostNetwork: z.boolean().nullish(),
     os: z.looseObject({ name: z.string() }).nullish(),
-    securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
+    serviceAccountName: z.string().nullish(),
+    securityContext: z.looseObject({ runAsUser: z.number().nullish(), fsGroup: z.number().nullish() }).nullish(),
     initContainers: z.array(container).nullish(),
     containers: z.array(container),
     volumes: z
-      .array(z.looseObject({ name: z.string(), csi: z.looseObject({ volumeAttributes: words }).nullish() }))
+      .array(z.looseObject({ name: z.string(), csi: z.looseObject({ volumeAttributes: words }).nullish(), secret }))
       .nullish()
   })
 })

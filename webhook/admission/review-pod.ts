@@ -1,31 +1,26 @@
 import { type InjectionSettings, injectPod } from '../injection/index.ts'
 import type { Verdict } from './answer.ts'
-import { parsePod } from './pod-shape.ts'
+import { reviewCreation } from './created-pod.ts'
 import type { AdmissionRequest } from './review.ts'
 
 /**
- * The verdict on a pod that is being created; whatever else is asked about pods is allowed as it is.
+ * Whether a pod that is being created gets its proxy.
  *
  * @throws CountersignError ERR_ADMISSION_REVIEW_INVALID when the object is not a pod
  */
 export function reviewPod(request: AdmissionRequest, settings: InjectionSettings): Verdict {
-  const { group, version, kind } = request.kind
-  if (request.operation !== 'CREATE' || request.subResource !== '')
-    return { kind: 'allow', outcome: 'skipped', reason: 'not-a-creation' }
-  if (group !== '' || version !== 'v1' || kind !== 'Pod') {
-    const message = `expected a Pod of v1, got ${kind} of ${group === '' ? version : `${group}/${version}`}: correct the rules of the webhook configuration`
-    return { kind: 'deny', outcome: 'refused', reason: 'unsupported', message }
-  }
-  const result = injectPod(parsePod(request.object), request.namespace, settings)
-  switch (result.kind) {
-    case 'patch':
-      return { kind: 'allow', outcome: 'injected', patch: result.patch }
-    case 'skip': {
-      const { reason, message, unexpected } = result
-      const warnings = unexpected ? [`the pod runs without a proxy: ${message}`] : []
-      return { kind: 'allow', outcome: 'skipped', reason, message, warnings }
+  return reviewCreation(request, pod => {
+    const result = injectPod(pod, request.namespace, settings)
+    switch (result.kind) {
+      case 'patch':
+        return { kind: 'allow', outcome: 'injected', patch: result.patch }
+      case 'skip': {
+        const { reason, message, unexpected } = result
+        const warnings = unexpected ? [`the pod runs without a proxy: ${message}`] : []
+        return { kind: 'allow', outcome: 'skipped', reason, message, warnings }
+      }
+      case 'refuse':
+        return { kind: 'deny', outcome: 'refused', reason: 'invalid', message: result.message }
     }
-    case 'refuse':
-      return { kind: 'deny', outcome: 'refused', reason: 'invalid', message: result.message }
-  }
+  })
 }

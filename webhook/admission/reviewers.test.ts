@@ -4,7 +4,7 @@ import { parseOptions } from '../../shared/config/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { WEBHOOK_OPTIONS } from '../options.ts'
 import { injectionSettings } from '../settings.ts'
-import { type AdmissionRequest, reviewPod, reviewPolicy } from './index.ts'
+import { type AdmissionRequest, reviewMount, reviewPod, reviewPolicy } from './index.ts'
 
 const settings = injectionSettings(parseOptions(WEBHOOK_OPTIONS, [], {}))
 const POD = { metadata: { generateName: 'web-' }, spec: { containers: [{ name: 'web' }] } }
@@ -107,6 +107,85 @@ describe('the verdict on a pod', () => {
           thrown.code === 'ERR_ADMISSION_REVIEW_INVALID' &&
           assert.equal(thrown.message, message) === undefined
       )
+    })
+})
+
+describe('the verdict on a pod that asks for certificates', () => {
+  const asking = (names: string, spec: object = {}) => ({
+    metadata: { annotations: { 'countersign.dev/certificates': names } },
+    spec: { ...POD.spec, ...spec }
+  })
+
+  it('is a patch', () => {
+    const verdict = reviewMount(request({ object: asking('web') }), settings)
+    assert.ok(verdict.kind === 'allow' && verdict.outcome === 'mounted')
+    assert.equal(verdict.patch?.length, 2)
+  })
+
+  it('is no word about one that does not ask', () => {
+    const verdict = reviewMount(request({}), settings)
+    assert.ok(verdict.kind === 'allow')
+    assert.deepEqual([verdict.outcome, verdict.reason, verdict.warnings], ['skipped', 'not-asked', []])
+  })
+
+  it('warns who asked and gets none, by the namespace of the request', () => {
+    const verdict = reviewMount(request({ object: asking('web'), namespace: 'kube-system' }), settings)
+    assert.ok(verdict.kind === 'allow')
+    assert.deepEqual([verdict.outcome, verdict.reason], ['skipped', 'excluded-namespace'])
+    assert.match(verdict.warnings?.[0] ?? '', /^the pod gets no certificates: its namespace is excluded/)
+  })
+
+  it('is a refusal with everything that is wrong', () => {
+    const verdict = reviewMount(request({ object: asking('wbe,worker') }), settings)
+    assert.ok(verdict.kind === 'deny')
+    assert.equal(verdict.reason, 'invalid')
+    assert.match(verdict.message, /of web; there is no container "wbe"; .*; there is no container "worker"/)
+  })
+
+  for (const changes of [
+    { operation: 'UPDATE' },
+    { operation: 'DELETE', object: null },
+    { subResource: 'ephemeralcontainers' }
+  ] as const)
+    it(`leaves what creates no pod as it is: ${JSON.stringify(changes)}`, () => {
+      assert.deepEqual(reviewMount(request({ object: asking('nobody'), ...changes }), settings), {
+        kind: 'allow',
+        outcome: 'skipped',
+        reason: 'not-a-creation'
+      })
+    })
+
+  it('refuses what is no pod, naming what it is', () => {
+    const verdict = reviewMount(request({ kind: { group: 'apps', version: 'v1', kind: 'Deployment' } }), settings)
+    assert.ok(verdict.kind === 'deny')
+    assert.match(verdict.message, /got Deployment of apps\/v1/)
+  })
+
+  const malformed: Readonly<Record<string, readonly [object, string]>> = {
+    'an account that is a number': [{ serviceAccountName: 5 }, 'spec.serviceAccountName: expected string, got number'],
+    'a group as text': [
+      { securityContext: { fsGroup: '70' } },
+      'spec.securityContext.fsGroup: expected number, got "70"'
+    ],
+    'a mode as text': [
+      { volumes: [{ name: 'a', secret: { defaultMode: '0440' } }] },
+      'spec.volumes[0].secret.defaultMode: expected number, got "0440"'
+    ],
+    'a mount without a path': [
+      { containers: [{ name: 'web', volumeMounts: [{ name: 'a' }] }] },
+      'spec.containers[0].volumeMounts[0].mountPath: expected string, got nothing'
+    ],
+    'a mount that is read-only in words': [
+      { containers: [{ name: 'web', volumeMounts: [{ name: 'a', mountPath: '/a', readOnly: 'yes' }] }] },
+      'spec.containers[0].volumeMounts[0].readOnly: expected boolean, got "yes"'
+    ]
+  }
+  for (const [what, [spec, message]] of Object.entries(malformed))
+    it(`cannot be given for ${what}`, () => {
+      assert.throws(() => reviewMount(request({ object: asking('web', spec) }), settings), {
+        code: 'ERR_ADMISSION_REVIEW_INVALID',
+        message: `request.object.${message}`
+      })
     })
 })
 

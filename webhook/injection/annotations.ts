@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
+import { CERTIFICATES_ANNOTATION } from '../../shared/certificate-secrets/index.ts'
 import { EXCLUSIONS, type ExclusionList, readList } from '../../shared/exclusions/index.ts'
 import { didYouMean } from '../../shared/suggest/index.ts'
+import type { Pod } from '../pod/index.ts'
 import { INJECT_LABEL, PREFIX } from './names.ts'
-import type { Pod } from './pod.ts'
 import { AMOUNTS, type ProxyResources, type ResourceName, resourceProblems } from './resources.ts'
 import { type InjectionSettings, PROXY_LOG_LEVELS, type ProxyLogLevel } from './settings.ts'
 
@@ -126,8 +127,8 @@ export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map<string, Anno
   )
 ])
 
-/** Annotations under our prefix that are not for injection; on a pod they mean nothing and harm nothing. */
-const ELSEWHERE: ReadonlySet<string> = new Set([`${PREFIX}service-accounts`])
+/** Annotations under our prefix that are not for injection: on a pod, one means nothing, the other is for mounting. */
+const ELSEWHERE: ReadonlySet<string> = new Set([`${PREFIX}service-accounts`, CERTIFICATES_ANNOTATION])
 
 /** The wishes of a pod, and what is wrong with its annotations: each problem names annotation, value, what is allowed. */
 export function readAnnotations(pod: Pod, settings: InjectionSettings): { wishes: ProxyWishes; problems: string[] } {
@@ -164,6 +165,6 @@ function exclusionProblems({ applicationAddress, exclusions }: ProxyWishes): str
 
 function unknownAnnotation(name: string): string {
   if (name === INJECT_LABEL) return `annotation ${name}: not an annotation but a label, of a pod or a namespace`
-  const known = [...ANNOTATIONS.keys()].map(key => key.slice(PREFIX.length))
+  const known = [...ANNOTATIONS.keys(), CERTIFICATES_ANNOTATION].map(key => key.slice(PREFIX.length))
   return `annotation ${name}: unknown${didYouMean(name.slice(PREFIX.length), known)}; known are ${known.join(', ')}`
 }

@@ -1,5 +1,5 @@
+import { containersOf, type PlacedContainer, type Pod } from '../pod/index.ts'
 import { PROXY_CONTAINER, PROXY_PORTS, PROXY_USER } from './names.ts'
-import { containersOf, type PlacedContainer, type Pod } from './pod.ts'
 
 // Sidecars of other meshes: two proxies would both redirect the traffic of the pod.
 const OTHER_PROXIES: Readonly<Record<string, string>> = { 'istio-proxy': 'Istio', 'linkerd-proxy': 'Linkerd' }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { PROBES_ATTRIBUTE } from '../../shared/probes/index.ts'
+import { type Container, containersOf, type Pod, type Volume } from '../pod/index.ts'
 import { BOOTSTRAP_PATH, MOUNT_PATH, PROXY_CONTAINER, PROXY_PORTS, PROXY_USER, VOLUME } from './names.ts'
-import { type Container, containersOf, type Pod, type Volume } from './pod.ts'
 
 /** What a pod already has under our names. */
 export type Existing =

@@ -8,7 +8,6 @@
 
 export { ANNOTATIONS } from './annotations.ts'
 export { type InjectionResult, injectPod } from './inject-pod.ts'
-export type { Pod } from './pod.ts'
 export type { Quantity } from './quantity.ts'
 export { AMOUNTS, type ProxyResources, type ResourceName, resourceProblems } from './resources.ts'
 export {

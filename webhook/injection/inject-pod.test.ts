@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import jsonPatch from 'fast-json-patch'
 import { parse } from 'yaml'
-import { type InjectionResult, type InjectionSettings, injectPod, type Pod } from './index.ts'
+import type { Pod } from '../pod/index.ts'
+import { type InjectionResult, type InjectionSettings, injectPod } from './index.ts'
 import { parseQuantity, type Quantity } from './quantity.ts'
 
 const quantity = (text: string): Quantity => parseQuantity(text) ?? assert.fail(text)
@@ -262,7 +263,8 @@ describe('annotations', () => {
       annotated({
         'sidecar.istio.io/proxyCPU': 'x',
         'mycountersign.dev/inject': 'x',
-        'countersign.dev/service-accounts': 'a'
+        'countersign.dev/service-accounts': 'a',
+        'countersign.dev/certificates': 'none of these'
       })
     )
   })
@@ -323,7 +325,7 @@ describe('annotations', () => {
     ],
     'a misspelt annotation': [
       { 'countersign.dev/proxy-cpus': '1' },
-      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users'
+      'annotation countersign.dev/proxy-cpus: unknown; did you mean "proxy-cpu"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users, certificates'
     ],
     'an excluded port that is none': [
       { 'countersign.dev/exclude-outbound-ports': '443,0' },
@@ -355,7 +357,7 @@ describe('annotations', () => {
     ],
     'a misspelt exclusion': [
       { 'countersign.dev/exclude-inbound-port': '80' },
-      'annotation countersign.dev/exclude-inbound-port: unknown; did you mean "exclude-inbound-ports"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users'
+      'annotation countersign.dev/exclude-inbound-port: unknown; did you mean "exclude-inbound-ports"; known are proxy-cpu, proxy-cpu-limit, proxy-memory, proxy-memory-limit, proxy-log-level, application-address, rewrite-probes, exclude-inbound-ports, exclude-outbound-ports, exclude-outbound-cidrs, exclude-interfaces, exclude-outbound-users, certificates'
     ],
     'the label as an annotation': [
       { 'countersign.dev/inject': 'disabled' },

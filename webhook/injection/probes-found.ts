@@ -1,6 +1,7 @@
 import { isHook, PROBE_KINDS, type Probe, type ProbeKind } from '../../shared/probes/index.ts'
+import { type Container, containersOf, type PlacedContainer, type Pod } from '../pod/index.ts'
+import type { Handler } from './handler.ts'
 import { PROXY_CONTAINER } from './names.ts'
-import { type Container, containersOf, type Handler, type PlacedContainer, type Pod } from './pod.ts'
 import { httpQuestion } from './probes-http.ts'
 
 /** A probe or a hook of a container that asks the container over the network. */

@@ -1,5 +1,5 @@
 import type { HttpProbe } from '../../shared/probes/index.ts'
-import type { HttpGet } from './pod.ts'
+import type { HttpGet } from './handler.ts'
 
 /**
  * The request that the kubelet would send for an httpGet.

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import jsonPatch from 'fast-json-patch'
 import { parse } from 'yaml'
 import { readProbes } from '../../shared/probes/index.ts'
-import { type InjectionResult, type InjectionSettings, injectPod, type Pod } from './index.ts'
+import type { Pod } from '../pod/index.ts'
+import { type InjectionResult, type InjectionSettings, injectPod } from './index.ts'
 import { parseQuantity, type Quantity } from './quantity.ts'
 
 const quantity = (text: string): Quantity => parseQuantity(text) ?? assert.fail(text)

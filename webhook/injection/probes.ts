@@ -7,9 +7,9 @@ import {
   readProbes,
   writeProbes
 } from '../../shared/probes/index.ts'
+import type { Container, Pod, Volume } from '../pod/index.ts'
 import { reservedPort } from './conflicts.ts'
 import { PROXY_PORTS } from './names.ts'
-import type { Container, Pod, Volume } from './pod.ts'
 import { type FoundProbe, foundProbes } from './probes-found.ts'
 
 /** What becomes of the probes and hooks of a pod. */

@@ -1,7 +1,7 @@
 import { PROBES_ATTRIBUTE } from '../../shared/probes/index.ts'
+import type { Container, Volume } from '../pod/index.ts'
 import { APPLICATION_ADDRESS, type ProxyWishes } from './annotations.ts'
 import { BOOTSTRAP_PATH, CSI_DRIVER, MOUNT_PATH, PROXY_CONTAINER, PROXY_PORTS, PROXY_USER, VOLUME } from './names.ts'
-import type { Container, Volume } from './pod.ts'
 import { wholeUnits } from './quantity.ts'
 import type { InjectionSettings, ProxyLogLevel } from './settings.ts'
 

@@ -1,5 +1,5 @@
+import { isMirror, isOnWindows, type Pod } from '../pod/index.ts'
 import { INJECT_LABEL } from './names.ts'
-import type { Pod } from './pod.ts'
 import type { InjectionSettings } from './settings.ts'
 
 /** Why a pod is left as it is. */
@@ -49,15 +49,14 @@ const RULES: readonly Rule[] = [
     unexpected: false
   },
   {
-    // The API server's copy of a pod that the kubelet runs from a file: changing the copy changes nothing.
     reason: 'mirror-pod',
-    applies: ({ metadata }) => metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined,
+    applies: isMirror,
     message: 'it is the mirror of a static pod, which only its file on the node can change',
     unexpected: true
   },
   {
     reason: 'windows',
-    applies: ({ spec }) => spec?.os?.name === 'windows',
+    applies: isOnWindows,
     message: 'spec.os.name is windows: the proxy runs on Linux only',
     unexpected: true
   }

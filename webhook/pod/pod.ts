@@ -1,24 +1,12 @@
-import type {
-  V1Container,
-  V1GRPCAction,
-  V1HTTPGetAction,
-  V1Pod,
-  V1TCPSocketAction,
-  V1Volume
-} from '@kubernetes/client-node'
+import type { V1Container, V1Pod, V1Volume } from '@kubernetes/client-node'
 
 // Types only: this room never talks to an API server.
 export type Pod = V1Pod
 export type Container = V1Container
 export type Volume = V1Volume
-export type HttpGet = V1HTTPGetAction
 
-/** What a probe and a lifecycle hook have in common: how the container is asked. Two fields are of Kubernetes 1.37. */
-export interface Handler {
-  readonly httpGet?: (HttpGet & { readonly protocol?: string | null }) | null
-  readonly tcpSocket?: V1TCPSocketAction | null
-  readonly grpc?: (V1GRPCAction & { readonly mode?: string | null }) | null
-}
+/** The container that injection adds; no pod has one of its own with this name. */
+export const PROXY_CONTAINER = 'countersign-proxy'
 
 /** A container of a pod and where it stands there. */
 export interface PlacedContainer {
@@ -39,3 +27,9 @@ export function containersOf(pod: Pod): readonly PlacedContainer[] {
     }))
   return [...placed('initContainers'), ...placed('containers')]
 }
+
+/** The API server's copy of a pod that the kubelet runs from a file: changing the copy changes nothing. */
+export const isMirror = ({ metadata }: Pod): boolean =>
+  metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined
+
+export const isOnWindows = ({ spec }: Pod): boolean => spec?.os?.name === 'windows'
