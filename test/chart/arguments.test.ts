@@ -69,6 +69,35 @@ describe('the arguments of', () => {
     assert.equal(extra.value, `${mounted.mountPath}/ca.crt`)
   })
 
+  it('the authority say nothing of certificates in Secrets where nobody asked for them', () => {
+    const { args } = container(render(), 'authority')
+    assert.deepEqual(
+      args.filter((text: string) => text.startsWith('--secret-')),
+      []
+    )
+  })
+
+  it('the authority follow the values on certificates in Secrets', () => {
+    const lifetimes = { lifetime: '48h', shortestLifetime: '1h', longestLifetime: '7d' }
+    const optionsWith = (certificateSecrets: object): Manifest =>
+      optionsOf(render({ values: { certificateSecrets } }), 'authority')
+    const some = optionsWith({ namespaces: ['shop', 'bank', 'shop'], ...lifetimes })
+    assert.deepEqual(some['secretNamespaces'], ['shop', 'bank'])
+    const { secretLifetime, secretShortestLifetime, secretLongestLifetime } = some
+    assert.deepEqual(
+      [secretLifetime, secretShortestLifetime, secretLongestLifetime],
+      [172_800_000, 3_600_000, 604_800_000]
+    )
+    assert.equal(optionsWith({ namespaces: ['*'] })['secretNamespaces'], '*')
+  })
+
+  it('the authority have the limits of lifetimes that the chart says they have by themselves', () => {
+    const given = optionsOf(render({ values: { certificateSecrets: { namespaces: ['*'] } } }), 'authority')
+    const without = optionsOf(render(), 'authority')
+    for (const name of ['secretLifetime', 'secretShortestLifetime', 'secretLongestLifetime'])
+      assert.equal(given[name], without[name], name)
+  })
+
   it('the webhook follow the values', () => {
     const values = {
       listenHost: '::',

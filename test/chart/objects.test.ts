@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { CERTIFICATES_ANNOTATION, SECRETS_LABEL } from '../../shared/certificate-secrets/index.ts'
 import { find, type Manifest, NAMESPACE, render } from './helm.ts'
 
 const manifests = render()
@@ -25,7 +26,8 @@ describe('the chart', () => {
   it('is the same when it is rendered again', () => assert.deepEqual(render(), manifests))
 
   it('keeps its objects in its namespace, each once, with its labels', () => {
-    const clusterWide = /^(ClusterRole|ClusterRoleBinding|CSIDriver|CustomResourceDefinition|.*WebhookConfiguration)$/
+    const clusterWide =
+      /^(ClusterRole|ClusterRoleBinding|CSIDriver|CustomResourceDefinition|.*WebhookConfiguration|ValidatingAdmissionPolicy(Binding)?)$/
     const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
     assert.equal(new Set(names).size, names.length)
     for (const { kind, metadata } of manifests) {
@@ -211,6 +213,11 @@ describe('privileges', () => {
       'ClusterRole countersign-authority namespaces,pods,services  list,watch',
       'ClusterRole countersign-authority peerauthentications,requestauthentications  list,watch',
       'ClusterRole countersign-authority peerauthentications/status,requestauthentications/status  patch',
+      'ClusterRole countersign-certificate-secrets events  create',
+      'ClusterRole countersign-certificate-secrets namespaces  get',
+      'ClusterRole countersign-certificate-secrets namespaces/status  patch',
+      'ClusterRole countersign-certificate-secrets secrets  list,watch,create,patch',
+      'ClusterRole countersign-certificate-secrets serviceaccounts  list,watch',
       'ClusterRole countersign-login secrets  get',
       'ClusterRole countersign-uninstall-check pods  list',
       'ClusterRole countersign-webhook mutatingwebhookconfigurations,validatingwebhookconfigurations countersign-webhook list,watch,patch',
@@ -326,17 +333,17 @@ describe('the webhook configurations', () => {
     const given = mutating({ secret: 'mine', caBundle: 'PEM' })['webhooks']
     assert.deepEqual(
       given.map(({ clientConfig }: Manifest) => Buffer.from(clientConfig.caBundle, 'base64').toString()),
-      ['PEM', 'PEM']
+      ['PEM', 'PEM', 'PEM']
     )
     const { metadata, webhooks } = mutating({ secret: 'mine', certManager: 'webhook' })
     assert.equal(metadata.annotations['cert-manager.io/inject-ca-from'], `${NAMESPACE}/webhook`)
     assert.equal(webhooks[0].clientConfig.caBundle, undefined)
   })
 
-  it('fail closed for pods that asked for a proxy, and open for policies unless told otherwise', () => {
+  it('fail closed for pods that asked for a proxy or certificates, and open for policies unless told otherwise', () => {
     assert.deepEqual(
       configurations.map(({ webhooks }) => webhooks.map(({ failurePolicy }: Manifest) => failurePolicy)),
-      [['Fail', 'Fail'], ['Ignore']]
+      [['Fail', 'Fail', 'Fail'], ['Ignore']]
     )
     const strict = render({ values: { webhook: { validationFailurePolicy: 'Fail' } } })
     const [policy] = find(strict, 'ValidatingWebhookConfiguration', 'countersign-webhook')['webhooks']
@@ -362,15 +369,48 @@ describe('the webhook configurations', () => {
   ]
   const rendered = render({ values: { injection: { excludedNamespaces: ['excluded'] } } })
   const { webhooks } = find(rendered, 'MutatingWebhookConfiguration', 'countersign-webhook')
+  const at = (path: string): Manifest[] =>
+    webhooks.filter(({ clientConfig }: Manifest) => clientConfig.service.path === path)
   for (const [{ name = 'shop', ...namespace }, pod, asked, title] of asks)
     it(`ask about ${title}`, () => {
       const labels = { ...namespace, 'kubernetes.io/metadata.name': name }
-      const found = webhooks.filter(
+      const found = at('/inject').filter(
         ({ namespaceSelector, objectSelector }: Manifest) =>
           matches(namespaceSelector, labels) && matches(objectSelector, pod)
       )
       assert.equal(found.length, asked)
     })
+
+  const [certificates = {}] = at('/certificates')
+  for (const [name, labels, asked] of [
+    ['shop', { [SECRETS_LABEL]: 'enabled' }, true],
+    ['shop', { [SECRETS_LABEL]: 'enabled', [label]: 'disabled' }, true],
+    ['shop', { [label]: 'enabled' }, false],
+    ['shop', { [SECRETS_LABEL]: 'true' }, false],
+    ['kube-system', { [SECRETS_LABEL]: 'enabled' }, false],
+    [NAMESPACE, { [SECRETS_LABEL]: 'enabled' }, false],
+    // Certificates are no matter of injection.
+    ['excluded', { [SECRETS_LABEL]: 'enabled' }, true]
+  ] as const)
+    it(`ask about certificates ${asked ? 'in' : 'nowhere in'} ${name} with ${JSON.stringify(labels)}`, () => {
+      const all = { ...labels, 'kubernetes.io/metadata.name': name }
+      assert.equal(matches(certificates['namespaceSelector'], all), asked)
+    })
+
+  it('ask about certificates of creations alone that name containers, again after others, whatever the label for proxies', () => {
+    assert.deepEqual(at('/certificates').length, 1)
+    const { matchConditions, rules, reinvocationPolicy, objectSelector } = certificates
+    assert.deepEqual(matchConditions, [
+      {
+        name: 'names-containers',
+        expression: `has(object.metadata.annotations) && '${CERTIFICATES_ANNOTATION}' in object.metadata.annotations`
+      }
+    ])
+    assert.deepEqual(rules, [
+      { apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'], scope: 'Namespaced' }
+    ])
+    assert.deepEqual([reinvocationPolicy, objectSelector], ['IfNeeded', undefined])
+  })
 })
 
 /** Source: Kubernetes, apimachinery, LabelSelectorAsSelector: NotIn also selects what lacks the key. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
-import { CHART, helm, type Manifest, read, refusal } from './helm.ts'
+import { CHART, helm, type Manifest, NAMESPACE, read, refusal } from './helm.ts'
 import { currentReadme, defaultOf } from './readme.ts'
 import { documentedValues } from './values-table.ts'
 
@@ -119,6 +119,26 @@ describe('helm refuses', () => {
     'a label for pods that is none': [{ agent: { podLabels: { a: 'b c' } } }, /\/agent\/podLabels\/a/],
     'a namespace that is none': [{ injection: { excludedNamespaces: ['Kube'] } }, /\/injection\/excludedNamespaces\/0/],
     'a namespace for logins that is none': [{ login: { namespaces: ['*'] } }, /\/login\/namespaces\/0/],
+    'a namespace for Secrets that is none': [
+      { certificateSecrets: { namespaces: ['shop*'] } },
+      /\/certificateSecrets\/namespaces\/0/
+    ],
+    'all namespaces for Secrets, and one of them': [
+      { certificateSecrets: { namespaces: ['*', 'shop'] } },
+      /certificateSecrets\.namespaces: expected '\*' alone or names of namespaces, got '\*' among names/
+    ],
+    'its own namespace for Secrets': [
+      { certificateSecrets: { namespaces: ['shop', NAMESPACE] } },
+      /certificateSecrets\.namespaces: expected other namespaces than .* itself, .*got countersign-system/
+    ],
+    'a lifetime in Secrets that is none': [
+      { certificateSecrets: { lifetime: '1w' } },
+      /\/certificateSecrets\/lifetime/
+    ],
+    'a limit of lifetimes that is a number': [
+      { certificateSecrets: { longestLifetime: 90 } },
+      /\/certificateSecrets\/longestLifetime/
+    ],
     'a certificate that the API server would not trust': [
       { webhook: { certificate: { secret: 'mine' } } },
       /webhook\.certificate\.secret: expected .*certManager or .*caBundle with it/

@@ -119,9 +119,25 @@ annotations:
   {{- end }}
 {{- end }}
 
+{{/* Namespaces in which the webhook changes no pod, as JSON: what the cluster needs in order to start waits for nothing. */}}
+{{- define "countersign.alwaysExcludedNamespaces" -}}
+{{- list "kube-system" "kube-node-lease" .Release.Namespace | uniq | toJson -}}
+{{- end }}
+
 {{/* Namespaces that are never asked about: what a cluster needs in order to start and to heal never waits for a proxy. */}}
 {{- define "countersign.excludedNamespaces" -}}
-{{- concat (list "kube-system" "kube-node-lease" .Release.Namespace) .Values.injection.excludedNamespaces | uniq | toJson -}}
+{{- concat (include "countersign.alwaysExcludedNamespaces" . | fromJsonArray) .Values.injection.excludedNamespaces | uniq | toJson -}}
+{{- end }}
+
+{{/* Namespaces in which the authority writes Secrets, each once: names, or '*' alone. */}}
+{{- define "countersign.secretNamespaces" -}}
+{{- $namespaces := .Values.certificateSecrets.namespaces | uniq -}}
+{{- if and (has "*" $namespaces) (gt (len $namespaces) 1) -}}
+{{- fail "certificateSecrets.namespaces: expected '*' alone or names of namespaces, got '*' among names" -}}
+{{- else if has .Release.Namespace $namespaces -}}
+{{- fail (printf "certificateSecrets.namespaces: expected other namespaces than that of Countersign itself, whose keys stay where they are, got %s" .Release.Namespace) -}}
+{{- end -}}
+{{- $namespaces | toJson -}}
 {{- end }}
 
 {{/* `true` where the kubelet gives tokens in the secrets of a volume: KEP-5538, on by default since Kubernetes 1.35. */}}
