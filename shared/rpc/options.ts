@@ -43,15 +43,15 @@ export const AUTHORITY_SERVER_OPTIONS: ServerOptions = {
  * For clients of the authority.
  *
  * - Responses: the whole mesh in one message, at 100 bytes an endpoint, up to some 500,000 endpoints.
- * - Keepalive: a peer that vanished is noticed within 40 s, and only while there are calls.
+ * - Keepalive: a peer that vanished is noticed within 15 s, and only while there are calls.
  * - One subchannel pool per channel: two channels must not share a connection that proved another identity.
  * - No proxy, no service config out of DNS: neither may come between an agent and its authority.
  * - No retries: whoever calls knows when to try again, and with what waits.
  */
 export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': 64 * MIB,
-  'grpc.keepalive_time_ms': 30 * SECOND,
-  'grpc.keepalive_timeout_ms': 10 * SECOND,
+  'grpc.keepalive_time_ms': 10 * SECOND,
+  'grpc.keepalive_timeout_ms': 5 * SECOND,
   'grpc.initial_reconnect_backoff_ms': 500,
   'grpc.max_reconnect_backoff_ms': 5 * SECOND,
   'grpc.use_local_subchannel_pool': 1,

@@ -254,6 +254,29 @@ describe('a discovery client', () => {
       }
     })
 
+    it('gives up a stream on which nothing comes, and is more patient each time until something does', async () => {
+      client.start()
+      const patience: number[] = []
+      for (const wait of [500, 1000, 2000, 4000]) {
+        const before = clock.now()
+        const { stream } = transport
+        while (stream.open) await clock.advance(1000)
+        patience.push(clock.now() - before)
+        assert.equal(client.connected, false)
+        await clock.advance(wait)
+        assert.equal(transport.stream.open, true)
+      }
+      assert.deepEqual(patience, [10_000, 20_000, 40_000, 60_000])
+      assert.match(lines.join(''), /no answer within 10 s/)
+      transport.stream.deliver(response('1', []))
+      await clock.advance(3_600_000)
+      assert.equal(transport.stream.open, true, 'whoever has answered may be silent')
+      transport.stream.lose()
+      await clock.advance(500)
+      await clock.advance(10_000)
+      assert.equal(transport.stream.open, false)
+    })
+
     it('spreads the waits', async () => {
       random = 0
       client.start()

@@ -25,12 +25,20 @@ export interface DiscoveryClientOptions {
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { firstMs: 500, longestMs: 15_000 }
+// For the first answer of a stream, which a server gives at once: a connection that is made just when its server ends can
+// stay open and silent (Node.js 24 over TLS, seen), and keepalive needs longer. Growing, as a server may be overrun.
+const PATIENCE: BackoffOptions = { firstMs: 10_000, longestMs: 60_000 }
 // Of one response, in the log.
 const MOST_REASONS = 10
 
 type Connection =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'open'; readonly stream: ClientStream<DeltaDiscoveryRequest>; answered: boolean }
+  | {
+      readonly kind: 'open'
+      readonly stream: ClientStream<DeltaDiscoveryRequest>
+      readonly cancelPatience: () => void
+      answered: boolean
+    }
   | { readonly kind: 'waiting'; readonly cancel: () => void }
   | { readonly kind: 'closed' }
 
@@ -43,6 +51,7 @@ export class DiscoveryClient implements SnapshotSource {
   readonly #options: DiscoveryClientOptions
   readonly #state: ClientState
   readonly #backoff: Backoff
+  readonly #patience: Backoff
   readonly #synced = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #snapshot: Snapshot
@@ -54,6 +63,7 @@ export class DiscoveryClient implements SnapshotSource {
     this.#state.restore(options.restored ?? [])
     this.#snapshot = { types: this.#state.resources }
     this.#backoff = new Backoff(options.backoff ?? DEFAULT_BACKOFF, options.random)
+    this.#patience = new Backoff(PATIENCE, options.random)
   }
 
   /** Opens the first stream. Calling it again does nothing. */
@@ -62,7 +72,10 @@ export class DiscoveryClient implements SnapshotSource {
   }
 
   close(): void {
-    if (this.#connection.kind === 'open') this.#connection.stream.close()
+    if (this.#connection.kind === 'open') {
+      this.#connection.cancelPatience()
+      this.#connection.stream.close()
+    }
     if (this.#connection.kind === 'waiting') this.#connection.cancel()
     this.#connection = { kind: 'closed' }
     this.#listeners.clear()
@@ -114,7 +127,13 @@ export class DiscoveryClient implements SnapshotSource {
         onEnd: end
       })
       if (over) return
-      this.#connection = { kind: 'open', stream, answered: false }
+      const opened = stream
+      const patienceMs = this.#patience.nextMs()
+      const cancelPatience = this.#options.clock.after(patienceMs, () => {
+        opened.close()
+        end(new CountersignError('ERR_AUTHORITY_UNAVAILABLE', `no answer within ${Math.round(patienceMs / 1_000)} s`))
+      })
+      this.#connection = { kind: 'open', stream, cancelPatience, answered: false }
       for (const request of this.#state.opening()) stream.send(request)
     } catch (thrown) {
       stream?.close()
@@ -124,6 +143,7 @@ export class DiscoveryClient implements SnapshotSource {
 
   #reopenLater(err: CountersignError): void {
     if (this.#connection.kind === 'closed') return
+    if (this.#connection.kind === 'open') this.#connection.cancelPatience()
     const waitMs = this.#backoff.nextMs()
     // Servers end old connections on purpose; only a stream that never got an answer is a sign of trouble.
     const level = this.connected ? 'info' : 'warn'
@@ -136,6 +156,8 @@ export class DiscoveryClient implements SnapshotSource {
     const connection = this.#connection
     if (connection.kind !== 'open') return
     connection.answered = true
+    connection.cancelPatience()
+    this.#patience.reset()
     // Only an answer proves that the server is well; a connection that is accepted and dropped does not.
     this.#backoff.reset()
     const { reply, typeUrl, known, changed, refused } = this.#state.take(response)
