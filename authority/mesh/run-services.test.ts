@@ -23,6 +23,13 @@ describe('the Services with those who run them', () => {
     ])
   })
 
+  it('are not those that are pinned to nobody, even if somebody ran them before', () => {
+    const messages = new Map([['shop/web', message('a')]])
+    const first = runServices(messages, [service('web')])
+    const closed: Service = { ...service('web'), pinnedAccounts: [] }
+    assert.deepEqual(runServices(new Map([['shop/web', message()]]), [closed], first).run, [])
+  })
+
   it('are the same as before where nothing changed', () => {
     const [web, db] = [message('a'), message('b')]
     const services = [service('web'), service('db')]

@@ -19,8 +19,8 @@ export interface RunServices {
 }
 
 /**
- * The Services of the mesh with the accounts that run them, as agents are told. What did not change is the same object
- * as before.
+ * The Services of the mesh with the accounts that run them, as agents are told; without those that are pinned to nobody.
+ * What did not change is the same object as before.
  */
 export function runServices(
   messages: ReadonlyMap<string, ServiceMessage>,
@@ -31,7 +31,7 @@ export function runServices(
   const before = new Map(previous?.run.map(service => [nameOf(service), service]))
   const run = services.flatMap(service => {
     const message = messages.get(nameOf(service))
-    if (message === undefined) return []
+    if (message === undefined || isForNobody(service)) return []
     const known = before.get(nameOf(service))
     const isSame = known?.headless === service.headless && previous?.messages.get(nameOf(service)) === message
     return isSame ? [known] : [meshService(service, message)]
@@ -39,6 +39,9 @@ export function runServices(
   const isSame = run.length === previous?.run.length && run.every((service, index) => service === previous.run[index])
   return { messages, services, run: isSame ? previous.run : run }
 }
+
+/** Not the same as a Service whose pods are all gone: those come back. */
+const isForNobody = ({ pinnedAccounts }: Service): boolean => pinnedAccounts?.length === 0
 
 function meshService({ namespace, name, headless }: Service, { identities }: ServiceMessage): MeshService {
   const accounts = identities.flatMap(identity => {
