@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Image } from '../../tools/images/index.ts'
@@ -88,11 +88,8 @@ export class ClusterNode {
     const { folder } = this.machine
     const { kube, pki } = this.#layout
     const { name, address, ipv6Address } = this.#node
-    const [kubelet, kubeProxy, resolvConf] = [
-      join(folder, 'kubelet.json'),
-      join(folder, 'kube-proxy.json'),
-      join(folder, 'resolv.conf')
-    ]
+    const kubelet = this.#kubeletConfig
+    const [kubeProxy, resolvConf] = [join(folder, 'kube-proxy.json'), join(folder, 'resolv.conf')]
     await writeFile(resolvConf, `nameserver ${CONTROL.address}\n`)
     const paths = {
       authority: pki('ca.crt'),
@@ -156,6 +153,20 @@ export class ClusterNode {
   async restart(program: NodeProgram, how?: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.stop(program, how)
     await this.start(program)
+  }
+
+  /**
+   * Changes fields of the kubelet's configuration and starts it again; pods go on running. Format:
+   * kubelet.config.k8s.io/v1beta1.
+   */
+  async configureKubelet(fields: Readonly<Record<string, unknown>>): Promise<void> {
+    const present = JSON.parse(await readFile(this.#kubeletConfig, 'utf8'))
+    await writeFile(this.#kubeletConfig, JSON.stringify({ ...present, ...fields }))
+    await this.restart('kubelet')
+  }
+
+  get #kubeletConfig(): string {
+    return join(this.machine.folder, 'kubelet.json')
   }
 
   /** Waits until containerd answers. */

@@ -29,7 +29,7 @@ export interface StartOptions extends Settings {
 
 /**
  * Brings a cluster up: control plane, nodes, images. It stays when this process ends; `stopCluster` takes it down,
- * also after a failure half-way.
+ * also after a failure half-way, and `stopOwnCluster` does that only where this process brought it up, or began to.
  *
  * @throws ClusterError when something is missing, there is a cluster already, or a program does not start
  */

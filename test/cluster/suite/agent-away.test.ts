@@ -12,7 +12,7 @@ import {
   type NodeProcess,
   readSettings,
   startCluster,
-  stopCluster
+  stopOwnCluster
 } from '../index.ts'
 import { componentPod, podOf, statusOf } from './pods.ts'
 import { nothingLeftOver, remainsOn } from './remains.ts'
@@ -39,9 +39,7 @@ describe('the agent of a node', { timeout: 900_000 }, () => {
     await readyPod(cluster, 'shop', 'orders')
     await applyExample(cluster, 'policies/peer-authentication-strict.yaml')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
   afterEach(async () => {
     await cluster.kubectl(['delete', 'pods', '-n', 'shop', '-l', 'app=late', '--wait=true'])
     await nothingLeftOver(cluster)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { V1Pod, V1Service } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { all, type Destination, DestinationCalls, OUTSIDE } from './destination-calls.ts'
 import {
   cronObjects,
@@ -55,9 +55,7 @@ describe('what injected pods call', { timeout: 600_000 }, () => {
     await notePods()
     calls = new DestinationCalls(cluster, NAMESPACE, proxies)
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   /** Waits until all is as expected at once: what is known of the mesh arrives when it arrives. */
   const assertOutcomes = async (client: string, places: Places, expected: Readonly<Record<string, string>>) => {

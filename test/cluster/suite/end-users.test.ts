@@ -6,11 +6,12 @@ import { after, before, describe, it } from 'node:test'
 import type { V1Condition } from '@kubernetes/client-node'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
 import { newSigningKey, signed } from '../../oidc/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { ClusterIdentityProvider } from './cluster-identity-provider.ts'
 import { identityProviderImages } from './identity-provider-image.ts'
 import { ingressController, ingressImages, ORDERS_PODS, PUBLIC_PORT } from './ingress-controller.ts'
-import { answerTo, applyExample, type PodSeen, podsOf, readyPod } from './shop.ts'
+import { leaderOf } from './leader.ts'
+import { answerTo, applyExample, podsOf, readyPod } from './shop.ts'
 
 const SYSTEM = 'countersign-system'
 /** That of examples/end-users. */
@@ -47,9 +48,7 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
     await readyPod(cluster, 'shop', 'ingress')
     ada = await provider.token('ada', AUDIENCE)
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const call = async (
     namespace: string,
@@ -105,12 +104,6 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
     }
     // A Lease is taken from who ends without a word after 15 seconds; what may pass is told after 10.
     return until(`${type} of ${kind} to be ${reason}`, look, { timeoutMs: 45_000, intervalMs: 250 })
-  }
-  const leaderPod = async (): Promise<string> => {
-    const holder = ['-o', 'jsonpath={.spec.holderIdentity}']
-    return (
-      (await cluster.kubectl(['get', 'lease', '-n', SYSTEM, 'countersign-authority', ...holder])).split('_')[0] ?? ''
-    )
   }
   const reasonsOf = (conditions: Readonly<Record<string, V1Condition>>): Readonly<Record<string, string>> =>
     Object.fromEntries(Object.values(conditions).map(({ type, status, reason }) => [type, `${status} ${reason}`]))
@@ -213,20 +206,13 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
 
   it('says it by another authority when the one that did is killed', async () => {
     await conditionsAfter('requestauthentication', 1, 'Ready', 'Ready')
-    const leader = await leaderPod()
-    const { spec } = JSON.parse(await cluster.kubectl(['get', 'pod', '-n', SYSTEM, leader, '-o', 'json'])) as PodSeen
-    const node = cluster.node(spec.nodeName)
-    // The other one may run on the same node.
-    for (const { pid, command } of await node.processes()) {
-      if (!command.includes('/app/authority/main.ts')) continue
-      const { stdout: environment } = await node.run(['cat', `/proc/${pid}/environ`])
-      if (environment.split('\0').includes(`HOSTNAME=${leader}`)) await node.signal(pid, 'KILL')
-    }
+    const leader = await leaderOf(cluster)
+    await leader.kill()
     const patch = JSON.stringify({ spec: { selector: { matchLabels: { app: 'nobody' } } } })
     await cluster.kubectl(['patch', 'requestauthentication', '-n', 'shop', 'orders', '--type=merge', '-p', patch])
     const conditions = await conditionsAfter('requestauthentication', 2, 'WorkloadsSelected', 'NoWorkload')
     assert.equal(conditions['Ready']?.status, 'True')
-    assert.notEqual(await leaderPod(), leader)
+    assert.notEqual((await leaderOf(cluster)).pod, leader.pod)
   })
 
   describe('the service account of the authority', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { ingressController, ingressImages, ORDERS_PODS, PUBLIC_PORT } from './ingress-controller.ts'
 import { applyExample, callFrom, podsOf, readyPod } from './shop.ts'
 
@@ -27,9 +27,7 @@ describe('an ingress controller of the mesh', { timeout: 600_000 }, () => {
     await readyPod(cluster, 'shop', 'ingress')
     ingress = (await podsOf(cluster, 'shop', 'ingress'))[0]?.status.podIP ?? ''
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   it('lets browsers in at its public port, and calls the pods of STRICT Services over mutual TLS', async () => {
     const seen = await until('the page', async () => {

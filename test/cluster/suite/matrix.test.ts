@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '../../../cli/local/index.ts'
 import { KINDS } from '../applications/protocols/kinds.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import {
   type Address,
   type Cell,
@@ -71,9 +71,7 @@ describe('the matrix', { timeout: 600_000 }, () => {
     for (const name of ENDS.flatMap(end => [clientName(end), serverName(end)]))
       addresses[name] = await addressOf(cluster, NAMESPACE, name)
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const addressFor = (server: End, address: Address): string => {
     const name = serverName(server)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { V1Pod } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { CONTAINER_SECURITY, INJECT, POD_SECURITY } from './pods.ts'
 import { addressOf } from './protocols.ts'
 import { REDIS_IMAGE, redisImages } from './redis-image.ts'
@@ -63,9 +63,7 @@ describe('Redis under STRICT', { timeout: 600_000 }, () => {
     for (const name of ['client', 'outsider']) await addressOf(cluster, NAMESPACE, name)
     address = await addressOf(cluster, NAMESPACE, 'server')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const redis = async (pod: string, host: string, command: readonly string[], input = ''): Promise<string> => {
     const target = ['-n', NAMESPACE, pod, '-c', 'redis']

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { POD_SECURITY, podOf } from './pods.ts'
 import { nothingLeftOver } from './remains.ts'
 import { applyExample, readyPod } from './shop.ts'
@@ -65,9 +65,7 @@ describe('pods that come and go', { timeout: 900_000 }, () => {
     await applyExample(cluster, 'policies/peer-authentication-strict.yaml')
     await readyPod(cluster, 'shop', 'orders')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   it(`are captured from their first instruction on, all ${CALLERS} of a Job, which ends`, async () => {
     await cluster.apply(

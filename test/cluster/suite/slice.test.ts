@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { applyExample, callFrom, deleteExample, loadFrom, type PodSeen, podsOf, readyPod } from './shop.ts'
 
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
@@ -37,9 +37,7 @@ describe('Countersign on a cluster', { timeout: 900_000 }, () => {
     orders = await readyPod(cluster, 'shop', 'orders')
     await readyPod(cluster, 'plain', 'guest')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const call = (headers?: Readonly<Record<string, string>>) =>
     callFrom(cluster, 'shop', 'storefront', 'http://orders.shop/', headers)

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '../../../cli/local/index.ts'
 import type { LoadResult, LoadTarget } from '../applications/protocols/load.ts'
 import type { StreamResult, StreamTarget } from '../applications/protocols/streams.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { INJECT } from './pods.ts'
 import { addressOf, ProtocolsClient, protocolsDeployment, protocolsPod, protocolsService } from './protocols.ts'
 
@@ -60,9 +60,7 @@ describe('traffic through changes', { timeout: 600_000 }, () => {
     await cluster.kubectl(['rollout', 'status', '-n', NAMESPACE, 'deployment/rolling', '--timeout=120s'])
     await cluster.apply(policy('PERMISSIVE'))
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const client = (name: string): ProtocolsClient => new ProtocolsClient(cluster, NAMESPACE, name)
   /** By the Service, and by the address of its pod, which is another way through the proxy of the client. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { forwardedIdentities, until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { CONTAINER_SECURITY, POD_SECURITY, podOf, statusOf } from './pods.ts'
 import { applyExample, callFrom, podsOf, readyPod, type Seen } from './shop.ts'
 
@@ -72,9 +72,7 @@ describe('the traffic of an injected pod', { timeout: 900_000 }, () => {
     for (const name of ['caller', 'narrow', 'local']) await readyPod(cluster, 'shop', name)
     await readyPod(cluster, 'plain', 'outsider')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const addressOf = async (namespace: string, app: string): Promise<string> =>
     (await podsOf(cluster, namespace, app))[0]?.status.podIP ?? ''

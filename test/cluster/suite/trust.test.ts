@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { V1Pod } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
-import { type Cluster, installChart, readSettings, startCluster, stopCluster } from '../index.ts'
+import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { componentPod, INJECT, podOf } from './pods.ts'
 import { applyExample, callFrom, type PodSeen, readyPod, startLoadPod } from './shop.ts'
 import type { Outcomes, PodNamed, Task } from './stolen-credentials.ts'
@@ -32,9 +32,7 @@ describe('trust on a cluster', { timeout: 900_000 }, () => {
     storefront = await readyPod(cluster, 'shop', 'storefront')
     orders = await readyPod(cluster, 'shop', 'orders')
   })
-  after(async () => {
-    await stopCluster(readSettings())
-  })
+  after(stopOwnCluster)
 
   const logsOf = async (component: string): Promise<Record<string, unknown>[]> => {
     const selector = ['-l', `app.kubernetes.io/component=${component}`, '--tail=-1']
