@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts'
+import { certificateSecrets } from './certificate-secrets.ts'
 import { firstCertificate } from './first-certificate.ts'
 import { issuance } from './issuance.ts'
 import { memory } from './memory.ts'
@@ -17,5 +18,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   policy,
   memory,
   podReady,
+  certificateSecrets,
   memoryOnCluster
 ]

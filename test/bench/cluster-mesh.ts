@@ -5,7 +5,7 @@ import {
   openCluster,
   readSettings,
   startCluster,
-  stopCluster
+  stopOwnCluster
 } from '../cluster/index.ts'
 import type { AtEnd } from './benchmark.ts'
 
@@ -38,11 +38,20 @@ function runningCluster(): Cluster | undefined {
   }
 }
 
-async function newCluster(atEnd: AtEnd): Promise<Cluster> {
-  const settings = readSettings()
-  atEnd(() => stopCluster(settings))
-  const cluster = await startCluster(settings)
-  await installChart(cluster)
+/**
+ * A cluster of its own with Countersign, taken down again. Refused where one is up.
+ *
+ * @param before objects that must be there before the chart
+ * @param chart further arguments of `helm install`
+ */
+export async function newCluster(
+  atEnd: AtEnd,
+  { before = [], chart = [] }: { readonly before?: readonly object[]; readonly chart?: readonly string[] } = {}
+): Promise<Cluster> {
+  atEnd(stopOwnCluster)
+  const cluster = await startCluster(readSettings())
+  if (before.length > 0) await cluster.apply(...before)
+  await installChart(cluster, chart)
   return cluster
 }
 
