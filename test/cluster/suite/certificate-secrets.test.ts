@@ -7,6 +7,8 @@ import { after, before, describe, it } from 'node:test'
 import type { V1Container, V1Pod, V1ResourceQuota, V1Secret } from '@kubernetes/client-node'
 import { until } from '../../../cli/local/index.ts'
 import { SECRET_KEYS, SECRET_MOUNT, SECRET_TYPE, SECRETS_LABEL } from '../../../shared/certificate-secrets/index.ts'
+import { parseTrustDomain } from '../../../shared/identity/index.ts'
+import { createRoot, privateKeyToPem, toPem } from '../../../shared/x509/index.ts'
 import type { PemClientReport } from '../applications/pem-client/report.ts'
 import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster } from '../index.ts'
 import { SERVER } from '../settings.ts'
@@ -508,5 +510,30 @@ describe('certificates in Secrets', { timeout: 900_000 }, () => {
     ] as const)
       await state.right(space, name, ({ roots }) => roots !== before)
     test.diagnostic(`${((Date.now() - began) / 1_000).toFixed(1)} s after the last authority with the former root`)
+  })
+
+  it('says that its root is about to end; certificates end with it, and stay when nothing can be signed', async () => {
+    const before = (await state.right('trouble', 'long')).roots
+    // Enough for the authority to start anew and to write what there is, and then less than any certificate may live.
+    const endsAt = Date.now() + 120_000
+    const root = await createRoot({
+      commonName: 'A root that ends',
+      trustDomain: parseTrustDomain('cluster.local'),
+      notBefore: Date.now() - 60_000,
+      notAfter: endsAt
+    })
+    const data = { 'tls.crt': toPem([root.certificate]), 'tls.key': privateKeyToPem(root.privateKey) }
+    const stringData = { stringData: data, type: 'countersign.dev/root' }
+    await cluster.kubectl(['delete', 'secret', '-n', SYSTEM, 'countersign-root'])
+    await cluster.apply({ ...secret('countersign-root', 'countersign.dev/root', SYSTEM), ...stringData })
+    await cluster.kubectl(['delete', 'pod', ...AUTHORITIES, '--wait=true'])
+    const { chain } = await state.right('trouble', 'long', ({ roots }) => roots !== before)
+    assert.ok(Date.parse(new X509Certificate(chain).validTo) <= endsAt)
+    assert.match(await state.event('trouble', 'long', 'IssuerEnds'), /the certificate of the authority ends at 20/)
+    await state.condition('trouble', 'True', 'Issued', /long: .*the certificate of the authority ends at/)
+    assert.match(await state.event('trouble', 'brief', 'IssuerUnusable'), /too soon to sign with it/)
+    await until('the root to end', () => (Date.now() > endsAt + 2_000 ? true : undefined), { timeoutMs: 150_000 })
+    assert.equal((await certificatesIn(cluster, 'trouble')).get('long')?.chain, chain)
+    await state.condition('trouble', 'False', 'IssuerUnusable', /have no certificate: /)
   })
 })
