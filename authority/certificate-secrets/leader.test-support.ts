@@ -8,6 +8,7 @@ import type { KubeClient, KubeObject } from '../../shared/kube/index.ts'
 import { clientOf, recordingLogger } from '../../shared/kube/kube.test-support.ts'
 import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
+import { FakeLeadership } from '../../test/fakes/leadership.ts'
 import { CertificateSecrets, type CertificateSecretsOptions, type RunService, type Trust } from './index.ts'
 import { presentSecret } from './present-secret.ts'
 import { NOW, surroundings } from './secrets.test-support.ts'
@@ -17,31 +18,6 @@ export const ACCOUNTS = '/api/v1/serviceaccounts'
 export const SECRETS = '/api/v1/secrets'
 export const EVENTS = '/api/v1/events'
 export const NAMESPACES = '/api/v1/namespaces'
-
-/** Leads when it is told to. */
-class FakeLeadership {
-  isLeader = false
-  #task: ((signal: AbortSignal) => Promise<void>) | undefined
-  #term = new AbortController()
-  #running = Promise.resolve()
-
-  whileLeader(task: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
-    this.#task = task
-    return () => this.lose()
-  }
-
-  lead(): void {
-    this.isLeader = true
-    this.#term = new AbortController()
-    this.#running = this.#task?.(this.#term.signal) ?? this.#running
-  }
-
-  async lose(): Promise<void> {
-    this.isLeader = false
-    this.#term.abort()
-    await this.#running
-  }
-}
 
 /** Something that is what it was last set to. */
 export class Changeable<T> {

@@ -5,6 +5,7 @@ import { COLLECTIONS, collectionPath } from '../../shared/kube/index.ts'
 import { clientOf, recordingLogger } from '../../shared/kube/kube.test-support.ts'
 import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
+import { FakeLeadership } from '../../test/fakes/leadership.ts'
 import { StatusWriter } from './index.ts'
 import type { Condition, PolicyStatus } from './policy-status.ts'
 
@@ -37,31 +38,6 @@ const wantedOf = (name: string, conditions: readonly Condition[] = [accepted], g
   generation,
   conditions
 })
-
-/** Leads when it is told to. */
-class FakeLeadership {
-  isLeader = false
-  #task: ((signal: AbortSignal) => Promise<void>) | undefined
-  #term = new AbortController()
-  #running = Promise.resolve()
-
-  whileLeader(task: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
-    this.#task = task
-    return () => this.lose()
-  }
-
-  lead(): void {
-    this.isLeader = true
-    this.#term = new AbortController()
-    this.#running = this.#task?.(this.#term.signal) ?? this.#running
-  }
-
-  async lose(): Promise<void> {
-    this.isLeader = false
-    this.#term.abort()
-    await this.#running
-  }
-}
 
 async function cluster(...policies: readonly object[]): Promise<FakeApiServer> {
   const server = await FakeApiServer.start()

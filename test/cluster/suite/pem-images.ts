@@ -1,16 +1,9 @@
 import { dirname, join } from 'node:path'
 import { SECRET_KEYS, SECRET_MOUNT } from '../../../shared/certificate-secrets/index.ts'
-import {
-  APPLICATION,
-  applicationTrees,
-  buildImages,
-  type Image,
-  nodeTree,
-  type Recipe
-} from '../../../tools/images/index.ts'
+import { APPLICATION, type Image } from '../../../tools/images/index.ts'
 import { nginxImages } from './nginx-image.ts'
+import { programImage } from './program-image.ts'
 
-const ROOT = join(import.meta.dirname, '../../..')
 const ENTRY = 'test/cluster/applications/pem-client/main.ts'
 const file = (name: string): string => `${SECRET_MOUNT}/${name}`
 
@@ -48,15 +41,11 @@ export const PEM_CLIENT_IMAGE = 'countersign.dev/test/pem-client:1'
 
 /** Programs that read PEM files: nginx, and an application that calls it over mutual TLS. */
 export async function pemImages(): Promise<readonly Image[]> {
-  const recipe: Recipe = {
+  const client = await programImage({
+    name: 'pem-client',
     reference: PEM_CLIENT_IMAGE,
     title: 'an application that has its certificate in files',
-    version: '1',
-    user: '65532:65532',
-    entry: ENTRY,
-    entrypoint: ['/usr/local/bin/node', `${APPLICATION}/${ENTRY}`],
-    layers: () => [nodeTree(ROOT), ...applicationTrees(ROOT, ENTRY, '1')]
-  }
-  const client = await buildImages(new Map([['pem-client', recipe]]), join(ROOT, '.cache/pem-client-image'))
-  return [...(await nginxImages(CONFIGURATION, join(SECRET_MOUNT, '..data'))), ...client.values()]
+    entry: ENTRY
+  })
+  return [...(await nginxImages(CONFIGURATION, join(SECRET_MOUNT, '..data'))), ...client]
 }
