@@ -515,7 +515,7 @@ describe('certificates in Secrets', { timeout: 900_000 }, () => {
   it('says that its root is about to end; certificates end with it, and stay when nothing can be signed', async () => {
     const before = (await state.right('trouble', 'long')).roots
     // Enough for the authority to start anew and to write what there is, and then less than any certificate may live.
-    const endsAt = Date.now() + 120_000
+    const endsAt = Date.now() + 105_000
     const root = await createRoot({
       commonName: 'A root that ends',
       trustDomain: parseTrustDomain('cluster.local'),
@@ -531,8 +531,10 @@ describe('certificates in Secrets', { timeout: 900_000 }, () => {
     assert.ok(Date.parse(new X509Certificate(chain).validTo) <= endsAt)
     assert.match(await state.event('trouble', 'long', 'IssuerEnds'), /the certificate of the authority ends at 20/)
     await state.condition('trouble', 'True', 'Issued', /long: .*the certificate of the authority ends at/)
+    const soon = endsAt - SHORTEST_S * 1_000
+    await until('the end to be near', () => (Date.now() > soon ? true : undefined), { timeoutMs: 120_000 })
     assert.match(await state.event('trouble', 'brief', 'IssuerUnusable'), /too soon to sign with it/)
-    await until('the root to end', () => (Date.now() > endsAt + 2_000 ? true : undefined), { timeoutMs: 150_000 })
+    await until('the root to end', () => (Date.now() > endsAt + 2_000 ? true : undefined), { timeoutMs: 120_000 })
     assert.equal((await certificatesIn(cluster, 'trouble')).get('long')?.chain, chain)
     await state.condition('trouble', 'False', 'IssuerUnusable', /have no certificate: /)
   })

@@ -10,7 +10,7 @@ import { type Cluster, installChart, readSettings, startCluster, stopOwnCluster 
 import { ClusterIdentityProvider } from './cluster-identity-provider.ts'
 import { identityProviderImages } from './identity-provider-image.ts'
 import { ingressController, ingressImages, ORDERS_PODS, PUBLIC_PORT } from './ingress-controller.ts'
-import { leaderOf } from './leader.ts'
+import { leaderOf, leadingIdentity } from './leader.ts'
 import { answerTo, applyExample, podsOf, readyPod } from './shop.ts'
 
 const SYSTEM = 'countersign-system'
@@ -212,7 +212,7 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
     await cluster.kubectl(['patch', 'requestauthentication', '-n', 'shop', 'orders', '--type=merge', '-p', patch])
     const conditions = await conditionsAfter('requestauthentication', 2, 'WorkloadsSelected', 'NoWorkload')
     assert.equal(conditions['Ready']?.status, 'True')
-    assert.notEqual((await leaderOf(cluster)).pod, leader.pod)
+    assert.notEqual(await leadingIdentity(cluster), leader.identity)
   })
 
   describe('the service account of the authority', () => {
