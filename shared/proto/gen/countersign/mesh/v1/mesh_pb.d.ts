@@ -363,6 +363,11 @@ export declare type TokenRule = Message<"countersign.mesh.v1.TokenRule"> & {
    * @generated from field: bool required = 5;
    */
   required: boolean;
+
+  /**
+   * @generated from field: repeated uint32 exempt_ports = 6;
+   */
+  exemptPorts: number[];
 };
 
 /**
@@ -568,6 +573,11 @@ export declare type Endpoint = Message<"countersign.mesh.v1.Endpoint"> & {
    * @generated from field: bool mutual_tls = 3;
    */
   mutualTls: boolean;
+
+  /**
+   * @generated from field: string identity = 4;
+   */
+  identity: string;
 };
 
 /**

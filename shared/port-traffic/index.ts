@@ -1,0 +1,7 @@
+// What callers may send on a port of a workload, as the policies on end users that select it allow.
+//
+// In: a port and what is spoken there, the rules for tokens. Out: anything, HTTP only, or nothing.
+// Never: reads a file, a clock or a socket; never lets bytes past a rule that it cannot check in them.
+// Source: docs/end-users.md, "Ports"; countersign/mesh/v1/mesh.proto.
+
+export { type PortTraffic, trafficOn } from './port-traffic.ts'
