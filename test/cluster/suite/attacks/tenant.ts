@@ -44,9 +44,12 @@ export function tenantAttacks(victims: () => Victims): void {
         service(name, ATTACKER, headless, annotations),
         slice(name, { addresses: [orders.status.podIP], conditions: { ready: true }, ...reference }, 8080)
       )
-      await untilAgentsKnow(victims(), `${ATTACKER}/${name}`)
-      for (let time = 0; time < 3; time++) assert.deepEqual(await calls(), [200, 200], `${name}, call ${time}`)
-      await cluster.kubectl(['delete', 'service,endpointslice', '-n', ATTACKER, name])
+      try {
+        await untilAgentsKnow(victims(), `${ATTACKER}/${name}`)
+        for (let time = 0; time < 3; time++) assert.deepEqual(await calls(), [200, 200], `${name}, call ${time}`)
+      } finally {
+        await cluster.kubectl(['delete', 'service,endpointslice', '-n', ATTACKER, name])
+      }
     }
     t.diagnostic(`${forgeries.length} forged EndpointSlices changed nothing`)
   })

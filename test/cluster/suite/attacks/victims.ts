@@ -10,7 +10,7 @@ export interface Victims {
   readonly orders: PodSeen
   /** HTTP on a port of which nothing is said; on node1. */
   readonly ledger: PodSeen
-  /** The honest caller; on node0. */
+  /** The honest caller; on node1, for node0 is the one that is compromised. */
   readonly storefront: PodSeen
   /** A member of the mesh in a namespace of the attacker; on node0. */
   readonly mallory: PodSeen
@@ -73,7 +73,7 @@ export async function placeVictims(cluster: Cluster): Promise<Victims> {
   await applyExample(cluster, 'shop/00-namespace.yaml')
   await cluster.apply(namespace(ATTACKER, { 'countersign.dev/inject': 'enabled' }), namespace('plain', {}))
   await applyExample(cluster, 'shop/orders.yaml', on('node1'))
-  await applyExample(cluster, 'shop/storefront.yaml', on('node0'))
+  await applyExample(cluster, 'shop/storefront.yaml', on('node1'))
   await applyExample(cluster, 'shop/guest.yaml', yaml => yaml.replaceAll('namespace: shop', 'namespace: plain'))
   await cluster.apply(...deploymentOf('ledger', 'shop', 'node1'), ...deploymentOf('mallory', ATTACKER, 'node0'), {
     apiVersion: 'v1',
