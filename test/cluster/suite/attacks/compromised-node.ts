@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { until } from '../../../../cli/local/index.ts'
 import { becomes, statusOfCall } from './calls.ts'
-import { ATTACKER, type Victims } from './victims.ts'
+import { ATTACKER, LEDGER_PORT, type Victims } from './victims.ts'
 
 const STOREFRONT = ['shop', 'storefront'] as const
 
@@ -41,9 +41,9 @@ export function compromisedNodeAttacks(victims: () => Victims): void {
       spec: {
         nodeName: 'node0',
         enableServiceLinks: false,
-        initContainers: [{ name: 'countersign-proxy', image: 'x', restartPolicy: 'Always', securityContext: SECURE }],
+        // Without a proxy: what calls it would come in the clear.
         containers: [
-          { name: 'orders', image: 'x', ports: [{ name: 'http', containerPort: 8080 }], securityContext: SECURE }
+          { name: 'orders', image: 'x', ports: [{ name: 'http', containerPort: LEDGER_PORT }], securityContext: SECURE }
         ],
         securityContext: { runAsNonRoot: true, runAsUser: 1, seccompProfile: { type: 'RuntimeDefault' } }
       }
@@ -73,6 +73,12 @@ export function compromisedNodeAttacks(victims: () => Victims): void {
       await cluster.kubectlOutcome(['delete', 'pod', '-n', 'shop', 'mirror-node0', '--force', '--grace-period=0'])
       await node.start('kubelet')
     }
+    const logs = ['logs', '-n', ATTACKER, mallory.metadata.name, '-c', 'mallory']
+    const heard = await until('the log of mallory', async () => {
+      const { code, stdout } = await cluster.kubectlOutcome(logs)
+      return code === 0 ? stdout : undefined
+    })
+    assert.equal(heard, '', 'what was meant for orders came to mallory')
   })
 
   it('a kubelet cannot take the address of a pod of another node', async () => {
