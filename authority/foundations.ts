@@ -54,11 +54,11 @@ export async function onFolder(
   place: Surroundings & { readonly kind: 'folder' },
   { options, metrics, log, opened }: Start
 ): Promise<Foundations> {
-  const { trustDomain, blockedKeyAddresses } = options
+  const { trustDomain, blockedKeyAddresses, podCidrs } = options
   const root = await openRoot(new FileRootStore(place.state), { trustDomain, clock })
   writeFileAtomically(place.bundleFile, toPem([root.certificate]), 0o644)
 
-  const source = await FolderSource.open({ path: place.folder, clock, log })
+  const source = await FolderSource.open({ path: place.folder, clock, log, podCidrs })
   opened.push(() => source.close())
   source.subscribe(() => metrics.onFileProblems(source.problems().length))
   metrics.onFileProblems(source.problems().length)
@@ -76,7 +76,7 @@ export async function onKubernetes(
   { kubeconfig, tokenIssuer: issuer }: Surroundings & { readonly kind: 'kubernetes' },
   { options, readiness, log, opened }: Start
 ): Promise<Foundations> {
-  const { trustDomain, systemNamespace: namespace } = options
+  const { trustDomain, systemNamespace: namespace, podCidrs } = options
   const [rootDebt, meshDebt, keysDebt, bundleDebt] = ['root', 'mesh inventory', 'token keys', 'trust bundle'].map(
     name => readiness.owe(name)
   )
@@ -85,7 +85,7 @@ export async function onKubernetes(
   const client = await KubeClient.open({ kubeconfig, userAgent: 'countersign-authority', clock })
   opened.push(() => client.close())
 
-  const source = new KubernetesSource({ client, clock, random, log })
+  const source = new KubernetesSource({ client, clock, random, log, podCidrs })
   opened.push(() => source.close())
 
   const store = new SecretRootStore(client, namespace)

@@ -148,6 +148,15 @@ export const OPTIONS = defineOptions({
     parser: oneOf(['1.2', '1.3']),
     default: '1.3'
   },
+  podCidrs: {
+    flag: 'pod-cidrs',
+    env: 'COUNTERSIGN_POD_CIDRS',
+    group: 'Attestation',
+    description:
+      'Whether a pod may have an address outside of the spec.podCIDRs of its Node. enforced: such an address belongs to no pod, so no client is led there; a Node without podCIDRs is not checked. ignored: for cluster networks that do not take the addresses of pods from podCIDRs; the credentials of one kubelet then suffice to claim addresses of other nodes that no pod has yet.',
+    parser: oneOf(['enforced', 'ignored']),
+    default: 'enforced'
+  },
   blockedKeyAddresses: {
     flag: 'blocked-key-addresses',
     env: 'COUNTERSIGN_BLOCKED_KEY_ADDRESSES',

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { parseTrustDomain, type TrustDomain } from '../../shared/identity/index.ts'
+import { parseTrustDomain, SpiffeId, type TrustDomain } from '../../shared/identity/index.ts'
 import {
   type Endpoints,
   EndpointsSchema,
@@ -85,6 +85,7 @@ export function meshTypes(trustDomain: TrustDomain): MeshTypes {
       if (own !== name) throw new Error(`namespace and name: expected ${name}, got ${own}`)
       checkAddresses('addresses', service.addresses)
       for (const { number } of service.ports) checkPort('ports', number)
+      for (const identity of service.podIdentities) SpiffeId.parse(identity)
     }),
     endpoints: resourceType(EndpointsSchema, ({ ports }) => {
       for (const { servicePort, endpoints, unready, untrusted } of ports) {

@@ -43,6 +43,13 @@ export type HttpVersion = 'http2' | 'same as downstream'
 export const httpVersionOf = (protocol: Protocol): HttpVersion =>
   protocol === Protocol.HTTP2 ? 'http2' : 'same as downstream'
 
+// Shorter than the hour after which the proxy at the other end closes, so that they do not close at the same moment.
+export const SERVICE_IDLE_MS = 900_000
+
+// A server is verified when a connection is opened. So that nobody is trusted for long who no longer should be, even a
+// busy one is replaced from time to time; requests on their way are not disturbed. TCP keeps its connections.
+export const SERVICE_LIFETIME_MS = 3_600_000
+
 /** Of the connections that are kept for further requests. */
 interface PoolOptions {
   readonly http: HttpVersion

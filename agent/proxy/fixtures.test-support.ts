@@ -44,8 +44,14 @@ type ServiceInit = Exclude<MessageInitShape<typeof ServiceSchema>, Service>
 type EndpointsInit = Exclude<MessageInitShape<typeof EndpointsSchema>, Endpoints>
 type WorkloadInit = Exclude<MessageInitShape<typeof WorkloadSchema>, Workload>
 
+/** Its identities are those of pods of its namespace, unless something else is said. */
 export const newService = (init: ServiceInit): Service =>
-  create(ServiceSchema, { namespace: 'shop', name: 'orders', ...init })
+  create(ServiceSchema, {
+    namespace: 'shop',
+    name: 'orders',
+    ...init,
+    podIdentities: init.podIdentities ?? init.identities ?? []
+  })
 
 export const newEndpoints = (ports: EndpointsInit['ports'] & object): Endpoints => create(EndpointsSchema, { ports })
 

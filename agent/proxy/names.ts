@@ -58,11 +58,14 @@ export const outboundClusterName = (namespace: string, service: string, port: nu
   `outbound/${namespace}/${service}/${port}`
 
 /**
- * The cluster of one port of a Service for connections to the address of an endpoint, and the chain that leads there.
- * The number is the Service's, as in its server name; the connection has the endpoint's own.
+ * The cluster for connections to the addresses of pods with this SPIFFE ID, and the chain that leads there:
+ * `direct/mesh.test/ns/shop/sa/orders/http`.
  */
-export const directClusterName = (namespace: string, service: string, port: number): string =>
-  `direct/${namespace}/${service}/${port}`
+export const directClusterName = (identity: string, kind: string): string =>
+  `direct/${identity.replace(/^spiffe:\/\//, '')}/${kind}`
+
+/** The secret that demands this SPIFFE ID alone. */
+export const peerSecretName = (identity: string): string => `peer/${identity}`
 
 /** The secret that says who may serve a Service. */
 export const peersSecretName = (namespace: string, service: string): string => `peers/${namespace}/${service}`
@@ -84,3 +87,6 @@ export const SNI_SUFFIX = 'countersign.internal'
 /** Example: `5432.orders.shop.countersign.internal`. At most 3 × 63 + 28 characters, so always a valid host name. */
 export const serverNameOf = (namespace: string, service: string, port: number): string =>
   `${port}.${service}.${namespace}.${SNI_SUFFIX}`
+
+/** The server name of connections to the address of a pod: it marks them, and says nothing else. */
+export const DIRECT_SERVER_NAME = `direct.${SNI_SUFFIX}`

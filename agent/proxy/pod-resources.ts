@@ -1,6 +1,7 @@
 import type { Probe } from '../../shared/probes/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
+import { directClusters, directSecrets } from './direct-cluster.ts'
 import { endUserFilters } from './end-user-filters.ts'
 import { explicitInboundClusters, explicitInboundListeners } from './explicit-inbound.ts'
 import { explicitOutboundListener, explicitRoutes } from './explicit-outbound.ts'
@@ -9,7 +10,7 @@ import { metricsListener, readinessListener } from './health-listeners.ts'
 import type { Interception } from './interception.ts'
 import { loginResources } from './login-resources.ts'
 import { memoize } from './memoize.ts'
-import { inOrder, type MeshState } from './mesh-state.ts'
+import type { MeshState } from './mesh-state.ts'
 import { explicitProbeResources, redirectProbeResources } from './probe-listener.ts'
 import { redirectInboundClusters, redirectInboundListener } from './redirect-inbound.ts'
 import {
@@ -19,7 +20,6 @@ import {
   undeclaredOutboundListener
 } from './redirect-outbound.ts'
 import type { PodSvid } from './secrets.ts'
-import { directClusters } from './service-cluster.ts'
 import { minimumTlsOf } from './tls.ts'
 import { undeclaredCluster } from './undeclared-outbound.ts'
 
@@ -59,7 +59,7 @@ export function podResources(state: MeshState, { workload, interception, probes 
         clusters: [
           passthroughCluster,
           undeclaredCluster,
-          ...inOrder(state.services).flatMap(directClusters),
+          ...directClusters(state.services),
           ...redirectInboundClusters[families].values(),
           ...probing.clusters,
           ...login.clusters
@@ -74,7 +74,7 @@ export function podResources(state: MeshState, { workload, interception, probes 
         ],
         routes: [],
         filters: [...redirectOutboundFilters(state.services), ...endUserFilters(workload, state)],
-        secrets: login.secrets
+        secrets: [...directSecrets(state.mesh, state.services), ...login.secrets]
       }
     }
     case 'explicit': {

@@ -63,6 +63,8 @@ interface Range {
 const chainIn = (action: At): string => (action['typedConfig'] as { value: string }).value
 const BLACK_HOLE = '* 15001: black-hole'
 const SOMEBODY = ['spiffe://mesh.test/ns/shop/sa/orders']
+const [identity = ''] = SOMEBODY
+const DIRECT = 'direct/mesh.test/ns/shop/sa/orders'
 
 describe('the listener of redirected outgoing connections', () => {
   it('leads the addresses of a Service to a chain for each of its ports', () => {
@@ -93,25 +95,25 @@ describe('the listener of redirected outgoing connections', () => {
       {
         servicePort: 80,
         endpoints: [
-          { address: '10.1.0.1', port: 8080, mutualTls: true },
-          { address: 'fd00::1', port: 8081, mutualTls: true },
+          { address: '10.1.0.1', port: 8080, mutualTls: true, identity },
+          { address: 'fd00::1', port: 8081, mutualTls: true, identity },
           { address: '10.1.0.2', port: 8080, mutualTls: false }
         ]
       }
     ])
     const part = { services: [service], endpoints: { 'shop/orders': endpoints } }
     assert.deepEqual(destinationsOf(part), [
-      '10.1.0.1/32 8080: direct/shop/orders/80',
-      'fd00::1/128 8081: direct/shop/orders/80',
+      `10.1.0.1/32 8080: ${DIRECT}/http`,
+      `fd00::1/128 8081: ${DIRECT}/http`,
       BLACK_HOLE
     ])
-    assert.deepEqual(chainsOf(part), ['black-hole', 'undeclared', 'direct/shop/orders/80'])
+    assert.deepEqual(chainsOf(part), ['black-hole', 'undeclared', `${DIRECT}/http`])
   })
 
   for (const list of ['endpoints', 'unready'])
     it(`closes connections to ${list} with mutual TLS of a Service that nobody may serve`, () => {
       const endpoints = newEndpoints([
-        { servicePort: 80, [list]: [{ address: '10.1.0.1', port: 8080, mutualTls: true }] }
+        { servicePort: 80, [list]: [{ address: '10.1.0.1', port: 8080, mutualTls: true, identity }] }
       ])
       const part = { services: [newService({ ports: [port(80)] })], endpoints: { 'shop/orders': endpoints } }
       assert.deepEqual(destinationsOf(part), ['10.1.0.1/32 8080: black-hole', BLACK_HOLE])
@@ -123,16 +125,16 @@ describe('the listener of redirected outgoing connections', () => {
     const endpoints = newEndpoints([
       {
         servicePort: 80,
-        endpoints: [{ address: '10.1.0.2', port: 8080, mutualTls: true }],
+        endpoints: [{ address: '10.1.0.2', port: 8080, mutualTls: true, identity }],
         unready: [
-          { address: '10.1.0.1', port: 8080, mutualTls: true },
+          { address: '10.1.0.1', port: 8080, mutualTls: true, identity },
           { address: '10.1.0.3', port: 8080, mutualTls: false }
         ]
       }
     ])
     assert.deepEqual(destinationsOf({ services: [service], endpoints: { 'shop/orders': endpoints } }), [
-      '10.1.0.1/32 8080: direct/shop/orders/80',
-      '10.1.0.2/32 8080: direct/shop/orders/80',
+      `10.1.0.1/32 8080: ${DIRECT}/http`,
+      `10.1.0.2/32 8080: ${DIRECT}/http`,
       BLACK_HOLE
     ])
   })
@@ -141,7 +143,8 @@ describe('the listener of redirected outgoing connections', () => {
     const place = fc.record({
       address: fc.integer({ min: 1, max: 4 }).map(last => `10.1.0.${last}`),
       port: fc.constantFrom(8080, 9090),
-      mutualTls: fc.constant(true)
+      mutualTls: fc.constant(true),
+      identity: fc.constant(identity)
     })
     const places = fc.array(fc.tuple(place, fc.boolean(), fc.boolean()))
     const services = ['a', 'b'].map(name =>
@@ -169,7 +172,7 @@ describe('the listener of redirected outgoing connections', () => {
   it('leads every host that a request may name to the Service that was called', () => {
     const service = newService({ addresses: ['10.96.0.7'], ports: [port(80)], identities: SOMEBODY })
     const filters = filtersOf({ services: [service] })
-    for (const name of ['outbound/shop/orders/80', 'direct/shop/orders/80']) {
+    for (const name of ['outbound/shop/orders/80', `${DIRECT}/http`]) {
       const routes = filters.get(`${name}/http`)?.['routeConfig'] as Record<string, unknown>
       const [virtualHost, ...others] = routes['virtualHosts'] as { domains: string[]; routes: { route: object }[] }[]
       assert.deepEqual(others, [])
@@ -184,9 +187,9 @@ describe('the listener of redirected outgoing connections', () => {
     const filters = filtersOf({ services: [newService({ addresses: ['10.96.0.7'], ports, identities: SOMEBODY })] })
     const text = (name: string): string => JSON.stringify(filters.get(name))
     assert.match(text('outbound/shop/orders/80/http'), /"retryPolicy"/)
-    assert.doesNotMatch(text('direct/shop/orders/80/http'), /"retryPolicy"/)
+    assert.doesNotMatch(text(`${DIRECT}/http/http`), /"retryPolicy"/)
     assert.equal(filters.get('outbound/shop/orders/5432/tcp')?.['maxConnectAttempts'], 3)
-    assert.equal(filters.get('direct/shop/orders/5432/tcp')?.['maxConnectAttempts'], 1)
+    assert.equal(filters.get(`${DIRECT}/tcp/tcp`)?.['maxConnectAttempts'], 1)
   })
 
   it('has every filter by reference, under a name that no other kind of filter has, and waits for it', () => {
@@ -196,7 +199,7 @@ describe('the listener of redirected outgoing connections', () => {
     const chains = listenerOf(part).filterChains.slice(2)
     assert.equal(chains.length, filters.size)
     for (const { name: chain, filters: [filter, ...others] = [] } of chains) {
-      const name = `${chain}/${chain.endsWith('80') ? 'http' : 'tcp'}`
+      const name = `${chain}/${/80$|http$/.test(chain) ? 'http' : 'tcp'}`
       assert.deepEqual(others, [])
       assert.deepEqual(filter, {
         name,
@@ -211,7 +214,7 @@ describe('the listener of redirected outgoing connections', () => {
   it('closes connections to its own port, whoever claims it', () => {
     const service = newService({ addresses: ['10.96.0.7'], ports: [port(15001)], identities: SOMEBODY })
     const endpoints = newEndpoints([
-      { servicePort: 15001, endpoints: [{ address: '10.1.0.1', port: 15001, mutualTls: true }] }
+      { servicePort: 15001, endpoints: [{ address: '10.1.0.1', port: 15001, mutualTls: true, identity }] }
     ])
     assert.deepEqual(destinationsOf({ services: [service], endpoints: { 'shop/orders': endpoints } }), [BLACK_HOLE])
   })
@@ -234,7 +237,7 @@ describe('the listener of redirected outgoing connections', () => {
 
   it('gives an endpoint of several Services and ports to the first of them, and the address of a Service to it', () => {
     const ports = [port(80), port(81)]
-    const at = (address: string) => ({ endpoints: [{ address, port: 8080, mutualTls: true }] })
+    const at = (address: string) => ({ endpoints: [{ address, port: 8080, mutualTls: true, identity }] })
     const both = newEndpoints([
       { servicePort: 81, ...at('10.1.0.1') },
       { servicePort: 80, ...at('10.1.0.1') }
@@ -247,7 +250,7 @@ describe('the listener of redirected outgoing connections', () => {
     ]
     assert.deepEqual(destinationsOf({ services, endpoints: { 'shop/a': both, 'shop/b': both } }), [
       '10.96.0.7/32 8080: outbound/shop/c/8080',
-      '10.1.0.1/32 8080: direct/shop/a/80',
+      `10.1.0.1/32 8080: ${DIRECT}/http`,
       BLACK_HOLE
     ])
     assert.deepEqual(destinationsOf({ services, endpoints: { 'shop/a': onto } }), [
@@ -257,7 +260,7 @@ describe('the listener of redirected outgoing connections', () => {
   })
 
   it('leads nobody to who only says that it stands behind a headless Service, but for what stands behind another', () => {
-    const at = (address: string) => ({ address, port: 8080, mutualTls: true })
+    const at = (address: string) => ({ address, port: 8080, mutualTls: true, identity })
     const pinned = newEndpoints([{ servicePort: 80, untrusted: [at('10.1.0.1'), at('10.1.0.2')] }])
     const other = newEndpoints([{ servicePort: 80, endpoints: [at('10.1.0.2')] }])
     const services = ['a', 'b'].map(name =>
@@ -266,7 +269,7 @@ describe('the listener of redirected outgoing connections', () => {
     const destinations = destinationsOf({ services, endpoints: { 'shop/a': pinned, 'shop/b': other } })
     assert.deepEqual(
       new Set(destinations),
-      new Set(['10.1.0.1/32 8080: black-hole', '10.1.0.2/32 8080: direct/shop/b/80', BLACK_HOLE])
+      new Set(['10.1.0.1/32 8080: black-hole', `10.1.0.2/32 8080: ${DIRECT}/http`, BLACK_HOLE])
     )
   })
 
@@ -294,7 +297,12 @@ describe('the listener of redirected outgoing connections', () => {
 
   it('leaves every chain as it is when endpoints or addresses come and go, whatever they are', () => {
     const network = fc.integer({ min: 1, max: 254 }).map(last => `10.1.0.${last}`)
-    const endpoint = fc.record({ address: network, port: fc.integer({ min: 1, max: 65_535 }), mutualTls: fc.boolean() })
+    const endpoint = fc.record({
+      address: network,
+      port: fc.integer({ min: 1, max: 65_535 }),
+      mutualTls: fc.boolean(),
+      identity: fc.constantFrom('', identity)
+    })
     const chains = (addresses: string[], list: Parameters<typeof newEndpoints>[0]) =>
       listenerOf({
         services: [newService({ addresses, ports: [port(80)], identities: SOMEBODY })],

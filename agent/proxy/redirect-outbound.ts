@@ -1,6 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
-import { type Endpoints, Protocol, type Service } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import {
+  type Endpoint,
+  type Endpoints,
+  Protocol,
+  type Service
+} from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { TypedExtensionConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
 import {
   type Filter,
@@ -11,6 +16,7 @@ import { createResource, type Resource } from '../../shared/xds/index.ts'
 import { originalDestinationCluster } from './cluster.ts'
 import { FROM_AGENT } from './config-source.ts'
 import { type Destination, destinationMatcher } from './destinations.ts'
+import { directKindOf, directsOf } from './direct.ts'
 import { type Families, wildcardsOf } from './families.ts'
 import { outboundHttp } from './http.ts'
 import { listener, ORIGINAL_DESTINATION } from './listener.ts'
@@ -18,7 +24,7 @@ import { memoize, memoizeKeyed, memoizePair } from './memoize.ts'
 import { inOrder, type MeshState, type Services } from './mesh-state.ts'
 import { directClusterName, NAMES, outboundClusterName, PORTS } from './names.ts'
 import { singleRoute } from './route.ts'
-import { distinctPorts, hasServer, NO_ENDPOINTS } from './service-cluster.ts'
+import { distinctPorts, NO_ENDPOINTS } from './service-cluster.ts'
 import { tcpFilter } from './tcp.ts'
 import { foundChains, UNDECLARED, undeclaredChain, undeclaredListener } from './undeclared-outbound.ts'
 
@@ -87,23 +93,28 @@ function configOf({ name, configType }: Filter): Any {
   return configType.value
 }
 
-/**
- * The chains of a Service: for each port those for its own addresses, and those for its endpoints'. They do not
- * depend on which addresses these are: a connection to a pod outlives the pod's being not ready.
- */
-const outletsOf: (service: Service) => readonly Outlet[] = memoize(service => {
+/** The chains of a Service for its own addresses. They do not depend on which addresses these are. */
+const serviceOutletsOf: (service: Service) => readonly Outlet[] = memoize(service => {
   const { namespace, name, addresses } = service
-  return distinctPorts(service).flatMap(({ number, protocol }) => [
-    ...(addresses.length > 0 ? outletsTo(outboundClusterName(namespace, name, number), protocol, 'any endpoint') : []),
-    ...(hasServer(service) ? outletsTo(directClusterName(namespace, name, number), protocol, 'this endpoint') : [])
-  ])
+  if (addresses.length === 0) return []
+  return distinctPorts(service).flatMap(({ number, protocol }) =>
+    outletsTo(outboundClusterName(namespace, name, number), protocol, 'any endpoint')
+  )
+})
+
+/** The chains for the addresses of the pods behind a Service. A connection to a pod outlives its being not ready. */
+const directOutletsOf: (service: Service) => readonly Outlet[] = memoize(service =>
+  directsOf(service).flatMap(({ name, protocol }) => outletsTo(name, protocol, 'this endpoint'))
+)
+
+const outletsOf: (services: Services) => readonly Outlet[] = memoize(services => {
+  const outlets = inOrder(services).flatMap(service => [...serviceOutletsOf(service), ...directOutletsOf(service)])
+  return [...new Map(outlets.map(outlet => [outlet.chain.name, outlet])).values()]
 })
 
 /** What the chains of the listeners refer to. */
 export const redirectOutboundFilters: (services: Services) => readonly Resource[] = memoize(services =>
-  inOrder(services)
-    .flatMap(outletsOf)
-    .map(({ filter }) => filter)
+  outletsOf(services).map(({ filter }) => filter)
 )
 
 /** `declared`: it says what is spoken there; if not, `chain` is what the names of its two chains start with. */
@@ -124,29 +135,49 @@ const serviceDestinations: (service: Service) => readonly ServiceDestination[] =
   })
 )
 
+/** Whether a Service says whom to expect at the address of an endpoint. Of an endpoint in plaintext there is nothing. */
+const isOwn = (service: Service, { mutualTls, identity }: Endpoint): boolean =>
+  mutualTls && service.podIdentities.includes(identity)
+
 /**
- * Endpoints that accept mutual TLS are spoken to with nothing less, whoever's choice they are: a headless Service's,
- * a pod called by its own name, ready or not. When nobody may serve the Service, they are not spoken to at all. Sorted:
- * what becomes ready, or no longer is, changes nothing here.
+ * Whether connections to the address of an endpoint are closed: it accepts mutual TLS, and who has to be there is not
+ * said, as by an older authority, or contradicts the Service. The Service of another namespace than the pod's says
+ * nothing about the address and closes nothing.
+ */
+const isUnproven = (service: Service, { mutualTls, identity, foreign }: Endpoint): boolean =>
+  mutualTls && !foreign && !service.podIdentities.includes(identity)
+
+/**
+ * Pods that accept mutual TLS are spoken to with nothing less, and with their own identity alone, by whatever name a
+ * client found their address: that of a headless Service, or of the pod, ready or not. Sorted: what becomes ready, or no
+ * longer is, changes nothing here.
  */
 const endpointDestinations: (service: Service, endpoints: Endpoints) => readonly ServiceDestination[] = memoizePair(
   (service, endpoints) =>
     distinctPorts(service).flatMap(({ number, protocol }) => {
-      const declared = isDeclared(protocol) || !hasServer(service)
-      const chain = hasServer(service) ? directClusterName(service.namespace, service.name, number) : BLACK_HOLE
+      const kind = directKindOf(protocol)
       return endpoints.ports
         .filter(({ servicePort }) => servicePort === number)
-        .flatMap(port => [...port.endpoints, ...port.unready].filter(({ mutualTls }) => mutualTls))
-        .map(({ address, port }) => ({ address, port, chain, declared }))
+        .flatMap(port => [...port.endpoints, ...port.unready].filter(endpoint => isOwn(service, endpoint)))
+        .map(({ address, port, identity }) => ({
+          address,
+          port,
+          chain: directClusterName(identity, kind),
+          declared: isDeclared(protocol)
+        }))
         .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
     })
 )
 
-/** What DNS leads clients of a headless Service to, and is not to be trusted. */
-const forbiddenDestinations: (endpoints: Endpoints) => readonly ServiceDestination[] = memoize(({ ports }) =>
-  ports.flatMap(({ untrusted }) =>
-    untrusted.map(({ address, port }) => ({ address, port, chain: BLACK_HOLE, declared: true }))
-  )
+/** What DNS leads clients of a headless Service to and is not to be trusted, and what proves no identity. */
+const closedDestinations: (service: Service, endpoints: Endpoints) => readonly ServiceDestination[] = memoizePair(
+  (service, { ports }) =>
+    ports.flatMap(port => {
+      const unproven = [...port.endpoints, ...port.unready].filter(endpoint => isUnproven(service, endpoint))
+      return [...unproven, ...port.untrusted]
+        .map(({ address, port }) => ({ address, port, chain: BLACK_HOLE, declared: true }))
+        .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
+    })
 )
 
 const BLACK_HOLE = 'black-hole'
@@ -166,20 +197,17 @@ const OWN_PORT: ReadonlyMap<number, string> = new Map([[PORTS.outbound, BLACK_HO
 /** What the listeners follow from, but for the families. */
 const partsOf = memoizePair((services: Services, endpoints: MeshState['endpoints']) => {
   const all = inOrder(services)
-  const outlets = all.flatMap(outletsOf)
+  const outlets = outletsOf(services)
+  const endpointsOf = ({ namespace, name }: Service): Endpoints => endpoints.get(`${namespace}/${name}`) ?? NO_ENDPOINTS
   return {
     chainsOf: (listener: Outlet['listener']): readonly FilterChain[] =>
       outlets.filter(outlet => outlet.listener === listener).map(({ chain }) => chain),
     destinations: [
       // Of Services that claim one address, the first has it; and no endpoint takes the address of a Service.
       ...all.flatMap(serviceDestinations),
-      ...all.flatMap(service =>
-        endpointDestinations(service, endpoints.get(`${service.namespace}/${service.name}`) ?? NO_ENDPOINTS)
-      ),
+      ...all.flatMap(service => endpointDestinations(service, endpointsOf(service))),
       // Last: it may stand behind another Service, which trusts it.
-      ...all.flatMap(({ namespace, name }) =>
-        forbiddenDestinations(endpoints.get(`${namespace}/${name}`) ?? NO_ENDPOINTS)
-      )
+      ...all.flatMap(service => closedDestinations(service, endpointsOf(service)))
     ]
   }
 })

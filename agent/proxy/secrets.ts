@@ -6,7 +6,7 @@ import { SecretSchema } from '../../shared/proto/gen/envoy/extensions/transport_
 import { type Certificate, privateKeyToPem, toPem } from '../../shared/x509/index.ts'
 import { createResource, type Resource } from '../../shared/xds/index.ts'
 import { memoize, memoizePair } from './memoize.ts'
-import { NAMES, peersSecretName } from './names.ts'
+import { NAMES, peerSecretName, peersSecretName } from './names.ts'
 import { validationContext } from './validation.ts'
 
 /** What is needed of a pod's SVID. */
@@ -46,17 +46,25 @@ export const trustSecrets: (mesh: Mesh) => readonly Resource[] = memoize(mesh =>
   ]
 })
 
+/** Who may serve a Service. */
+export const peersSecret: (mesh: Mesh, service: Service) => Resource = memoizePair((mesh, service) =>
+  identitiesSecret(mesh, peersSecretName(service.namespace, service.name), service.identities)
+)
+
+/** Demands one SPIFFE ID and no other. */
+export const peerSecret = (mesh: Mesh, identity: string): Resource =>
+  identitiesSecret(mesh, peerSecretName(identity), [identity])
+
 /**
- * Who may serve a Service. Roots of other trust domains than those of its identities are left out: what cannot be a
- * peer has no say in who is.
+ * Demands one of the identities. Roots of other trust domains than theirs are left out: what cannot be a peer has no say
+ * in who is.
  */
-export const peersSecret: (mesh: Mesh, service: Service) => Resource = memoizePair((mesh, service) => {
-  const name = peersSecretName(service.namespace, service.name)
+function identitiesSecret(mesh: Mesh, name: string, identities: readonly string[]): Resource {
   const bundles = usableBundles(mesh).filter(({ trustDomain }) =>
-    service.identities.some(identity => identity.startsWith(`spiffe://${trustDomain}/`))
+    identities.some(identity => identity.startsWith(`spiffe://${trustDomain}/`))
   )
-  return secretOf(name, validationContext(bundles.length > 0 ? bundles : ownBundles(mesh), service.identities))
-})
+  return secretOf(name, validationContext(bundles.length > 0 ? bundles : ownBundles(mesh), identities))
+}
 
 /** Whether there is anything to verify a peer of the mesh against; without, no proxy can be configured. */
 export function hasOwnTrust(mesh: Mesh): boolean {

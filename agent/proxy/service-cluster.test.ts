@@ -4,7 +4,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { resourceJson } from '../../test/envoy/index.ts'
 import { newEndpoints, newService } from './fixtures.test-support.ts'
-import { directClusters, NO_ENDPOINTS, serviceClusters, serviceEndpoints } from './service-cluster.ts'
+import { NO_ENDPOINTS, serviceClusters, serviceEndpoints } from './service-cluster.ts'
 
 const service = newService({
   ports: [
@@ -55,24 +55,6 @@ describe('the clusters of a Service', () => {
       [80, 50051, 5432].map(port => `${port}.orders.shop.countersign.internal`)
     )
     for (const cluster of clusters) assert.equal(at(tlsOf(cluster), 'commonTlsContext', 'alpnProtocols'), undefined)
-  })
-
-  it('lead to the endpoint that was called, with the same mutual TLS and nothing else, where one is called', () => {
-    const served = { ...service, identities: ['spiffe://mesh.test/ns/shop/sa/orders'] }
-    const direct = directClusters(served).map(resourceJson)
-    assert.deepEqual(
-      direct.map(({ name, type, lbPolicy }) => [name, type, lbPolicy]),
-      [80, 50051, 5432].map(port => [`direct/shop/orders/${port}`, 'ORIGINAL_DST', 'CLUSTER_PROVIDED'])
-    )
-    for (const [index, cluster] of direct.entries()) {
-      assert.deepEqual(cluster['transportSocket'], clusters[index]?.['transportSocket'])
-      assert.equal(cluster['transportSocketMatches'], undefined)
-      assert.deepEqual(cluster['typedExtensionProtocolOptions'], clusters[index]?.['typedExtensionProtocolOptions'])
-    }
-  })
-
-  it('are none for endpoints that are called where nobody may serve the Service', () => {
-    assert.deepEqual(directClusters(service), [])
   })
 
   it('never have a server name that is longer than DNS allows', () => {

@@ -20,18 +20,11 @@ import {
 import { ClusterLoadAssignmentSchema } from '../../shared/proto/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { createResource, type Resource } from '../../shared/xds/index.ts'
 import { socketAddress } from './address.ts'
-import { cluster, httpVersionOf } from './cluster.ts'
+import { cluster, httpVersionOf, SERVICE_IDLE_MS, SERVICE_LIFETIME_MS } from './cluster.ts'
 import { FROM_AGENT } from './config-source.ts'
 import { memoize, memoizePair } from './memoize.ts'
-import { directClusterName, outboundClusterName, peersSecretName, serverNameOf } from './names.ts'
+import { outboundClusterName, peersSecretName, serverNameOf } from './names.ts'
 import { clientSocket, PLAINTEXT_SOCKET } from './tls.ts'
-
-// Shorter than the hour after which the proxy at the other end closes, so that they do not close at the same moment.
-const SERVICE_IDLE_MS = 900_000
-
-// A server is verified when a connection is opened. So that nobody is trusted for long who no longer should be, even a
-// busy one is replaced from time to time; requests on their way are not disturbed. TCP keeps its connections.
-const SERVICE_LIFETIME_MS = 3_600_000
 
 // Envoy's key for choosing a transport socket by endpoint.
 const MATCH_KEY = 'envoy.transport_socket_match'
@@ -65,28 +58,6 @@ export const serviceClusters: (service: Service) => readonly Resource[] = memoiz
     )
   })
 )
-
-/**
- * One cluster for each port, for connections to the address of one of its endpoints: they go nowhere else. Always with
- * mutual TLS; who asks for an endpoint without it is not led here. A Service that nobody may serve has none.
- */
-export const directClusters: (service: Service) => readonly Resource[] = memoize(service =>
-  (hasServer(service) ? distinctPorts(service) : []).map(({ number, protocol }) => {
-    const { namespace, name } = service
-    return cluster(
-      directClusterName(namespace, name, number),
-      { http: httpVersionOf(protocol), idleMs: SERVICE_IDLE_MS, lifetimeMs: SERVICE_LIFETIME_MS },
-      {
-        clusterDiscoveryType: { case: 'type', value: Type.ORIGINAL_DST },
-        lbPolicy: LbPolicy.CLUSTER_PROVIDED,
-        transportSocket: clientSocket(serverNameOf(namespace, name, number), peersSecretName(namespace, name))
-      }
-    )
-  })
-)
-
-/** Whether anybody may serve it: an account that is pinned, or that pods behind it have. */
-export const hasServer = ({ identities }: Service): boolean => identities.length > 0
 
 /**
  * The endpoints of each port that may be chosen, and so none that is not ready; a port that nothing is known of has

@@ -33,7 +33,9 @@ const ledTo = ({ filterChainMatcher }: Listener): string[] =>
 const service = (protocol: Protocol, identities = SOMEBODY): Service =>
   newService({ addresses: ['10.96.0.7'], ports: [{ number: 80, name: 'web', protocol }], identities })
 const ENDPOINTS = {
-  'shop/orders': newEndpoints([{ servicePort: 80, endpoints: [{ address: '10.1.0.1', port: 8080, mutualTls: true }] }])
+  'shop/orders': newEndpoints([
+    { servicePort: 80, endpoints: [{ address: '10.1.0.1', port: 8080, mutualTls: true, identity: SOMEBODY[0] ?? '' }] }
+  ])
 }
 
 describe('the listener behind that of redirected outgoing connections', () => {
@@ -45,8 +47,8 @@ describe('the listener behind that of redirected outgoing connections', () => {
       'black-hole',
       'outbound/shop/orders/80/http',
       'outbound/shop/orders/80/tcp',
-      'direct/shop/orders/80/http',
-      'direct/shop/orders/80/tcp'
+      'direct/mesh.test/ns/shop/sa/orders/undeclared/http',
+      'direct/mesh.test/ns/shop/sa/orders/undeclared/tcp'
     ])
   })
 
@@ -57,9 +59,9 @@ describe('the listener behind that of redirected outgoing connections', () => {
     assert.match(text, /"onNoMatch":\{"action":\{[^{]*\{[^{]*"value":"outbound\/shop\/orders\/80\/tcp"/)
   })
 
-  it('has filters of declared ports, under the same names', () => {
+  it('has filters of declared ports of a Service, under the same names', () => {
     const filters = (...protocols: Protocol[]) =>
-      protocols.flatMap(protocol => redirectOutboundFilters(stateOf({ services: [service(protocol)] }).services))
+      protocols.flatMap(protocol => redirectOutboundFilters(stateOf({ services: [service(protocol, [])] }).services))
     const versions = (list: ReturnType<typeof filters>) =>
       new Set(list.map(({ name, version }) => `${name}@${version}`))
     assert.deepEqual(versions(filters(UNSPECIFIED)), versions(filters(HTTP, TCP)))

@@ -53,7 +53,8 @@ const manifests = (issuer: string): readonly object[] => [
     metadata: { ...metadata('web-1'), uid: 'uid-web', labels: { app: 'web' } },
     spec: {
       nodeName: 'node-1',
-      initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }],
+      initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }],
+      volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }],
       containers: [{ name: 'app', ports: [{ name: 'http', containerPort: 8080 }] }]
     },
     status: { phase: 'Running', podIP: '10.0.0.1' }

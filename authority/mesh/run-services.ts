@@ -19,7 +19,8 @@ export interface RunServices {
 }
 
 /**
- * The Services of the mesh with the accounts that run them, as agents are told; without those that are pinned to nobody.
+ * The Services of the mesh with the accounts of their namespace that run them, as agents are told; without those that are
+ * pinned to nobody. The author of a Service decides nothing about accounts of other namespaces.
  * What did not change is the same object as before.
  */
 export function runServices(
@@ -46,7 +47,9 @@ const isForNobody = ({ pinnedAccounts }: Service): boolean => pinnedAccounts?.le
 function meshService({ namespace, name, headless }: Service, { identities }: ServiceMessage): MeshService {
   const accounts = identities.flatMap(identity => {
     const { subject } = SpiffeId.parse(identity)
-    return subject.kind === 'workload' ? [`${subject.namespace}/${subject.serviceAccount}`] : []
+    return subject.kind === 'workload' && subject.namespace === namespace
+      ? [`${subject.namespace}/${subject.serviceAccount}`]
+      : []
   })
   return { namespace, name, headless, accounts }
 }

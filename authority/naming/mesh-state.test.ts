@@ -303,7 +303,7 @@ const naming: readonly NamingRow[] = [
     ],
     accounts: [],
     endpoints: [],
-    problems: ['Service shop/orders: endpoint 10.0.0.1 port 8080 is left out: its pod uid-x is not known']
+    problems: ['Service shop/orders: endpoint 10.0.0.1 is left out: pod shop/x (UID uid-x) is not known']
   }
 ]
 
@@ -599,7 +599,7 @@ test('what is worked out with a previous state equals what is worked out without
         deleted: fc.boolean(),
         node: fc.constantFrom('node-1', 'node-2', undefined)
       })
-      .map(pod),
+      .map(options => pod({ ...options, address: `10.0.0.${options.name.codePointAt(0)}` })),
     fc
       .record({ mode: fc.constantFrom('STRICT', 'DISABLE', 'UNSET') })
       .map(({ mode }) => policy({ namespace: 'shop', mode }))

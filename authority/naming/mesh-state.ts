@@ -10,6 +10,7 @@ import {
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { reportBypass } from './bypass.ts'
+import { reportUnheldAddresses } from './claim-problems.ts'
 import { endUserChecks } from './end-user-policy.ts'
 import { endpointsMessage } from './endpoints-message.ts'
 import { type Known, NOTHING_KNOWN } from './known.ts'
@@ -50,6 +51,7 @@ export function meshState(
 ): MeshState {
   const problems = new ProblemList()
   reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
+  reportUnheldAddresses(inventory.pods, problems)
   const relations = new Relations(inventory, settings.rootNamespace, problems)
   const builder = new Builder(settings, relations, problems, known, previous)
   const { services } = relations
@@ -116,9 +118,10 @@ class Builder {
     const message = reuse(
       EndpointsSchema,
       this.#previous?.endpoints.get(name),
-      [service, endpoints, ...pods, ...pods.map(pod => pod && policyOf(pod).key)],
+      [this.#settings.trustDomain, service, endpoints, ...pods, ...pods.map(pod => pod && policyOf(pod).key)],
       this.#problems,
-      problems => endpointsMessage(service, endpoints, { podOf, policyOf, problems })
+      problems =>
+        endpointsMessage(service, endpoints, { podOf, policyOf, trustDomain: this.#settings.trustDomain, problems })
     )
     return [name, message]
   }

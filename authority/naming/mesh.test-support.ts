@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { parseTrustDomain } from '../../shared/identity/index.ts'
 import {
+  ANY_NETWORK,
   assembleInventory,
   EMPTY_INVENTORY,
   type EndpointSlice,
@@ -10,7 +11,9 @@ import {
   type Inventory,
   indexPods,
   type Normalised,
+  type PodNetworks,
   podFromManifest,
+  resolveClaims,
   serviceFromManifest
 } from '../../shared/inventory/index.ts'
 import {
@@ -44,15 +47,17 @@ export interface PodOptions {
   readonly deleted?: boolean
   readonly ports?: readonly object[]
   readonly annotations?: Readonly<Record<string, string>>
-  /** What is in the volume of its proxy; it has none unless given. */
+  /** What is in the volume of its proxy; its annotations unless given, as the webhook copies them. */
   readonly attributes?: Readonly<Record<string, string>> | undefined
 }
+
+const PROXY = { name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }
 
 /** A pod of the Service orders, running, ready, with a proxy, unless something else is said. */
 export function pod(options: PodOptions = {}): Manifest {
   const { name = 'orders-1', namespace = 'shop', account = 'orders', labels = { app: 'orders' }, ports = [] } = options
   const { proxy = true, address = '10.0.0.1', ready = true, phase = 'Running', deleted = false } = options
-  const { annotations = {}, attributes: volumeAttributes } = options
+  const { annotations = {}, attributes: volumeAttributes = annotations } = options
   const nodeName = 'node' in options ? options.node : 'node-1'
   return {
     kind: 'Pod',
@@ -63,9 +68,9 @@ export function pod(options: PodOptions = {}): Manifest {
     spec: {
       nodeName,
       serviceAccountName: account,
-      initContainers: proxy ? [{ name: 'countersign-proxy', restartPolicy: 'Always' }] : [],
+      initContainers: proxy ? [PROXY] : [],
       containers: [{ name: 'app', ports }],
-      volumes: volumeAttributes && [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes } }]
+      volumes: proxy ? [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes } }] : []
     },
     status: { phase, podIP: address, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] }
   }
@@ -168,13 +173,22 @@ function endUserPolicy(
   }
 }
 
-/** The inventory that these manifests make, out of the previous one where that is the same. */
-export function inventoryOf(manifests: readonly Manifest[], previous: Inventory = EMPTY_INVENTORY): Inventory {
+/**
+ * The inventory that these manifests make, out of the previous one where that is the same.
+ *
+ * @param networks of the Nodes; by default they are not checked
+ */
+export function inventoryOf(
+  manifests: readonly Manifest[],
+  previous: Inventory = EMPTY_INVENTORY,
+  networks: PodNetworks = ANY_NETWORK
+): Inventory {
   const of = (kind: string) => manifests.filter(manifest => manifest.kind === kind)
-  const pods = of('Pod').map(manifest => goodValue(podFromManifest(manifest)))
+  const reported = of('Pod').map(manifest => goodValue(podFromManifest(manifest)))
   const services = of('Service').map(manifest => goodValue(serviceFromManifest(manifest)))
   const slices: readonly EndpointSlice[] = of('EndpointSlice').map(slice => goodValue(endpointSliceFromManifest(slice)))
-  const index = indexPods(pods)
+  const { pods, mirrors } = resolveClaims(reported, { services, networks, previous: previous.pods })
+  const index = indexPods(pods, mirrors)
   return assembleInventory(previous, {
     ...EMPTY_INVENTORY,
     pods,

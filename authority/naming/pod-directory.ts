@@ -20,9 +20,9 @@ export interface PodDirectory {
   podsOf(account: Pick<PodRecord, 'namespace' | 'serviceAccount'>, node: string): readonly PodRecord[]
 }
 
-/** Every list is in the order of the inventory. */
+/** Pods without a service account are not in it: they have no identity. Every list is in the order of the inventory. */
 export function podDirectory({ pods }: Pick<Inventory, 'pods'>): PodDirectory {
-  const records = pods.map(recordOf)
+  const records = pods.filter(({ serviceAccount }) => serviceAccount !== '').map(recordOf)
   const byUid = new Map(records.map(record => [record.uid, record]))
   const byNode = Map.groupBy(records, ({ node }) => node)
   const podsOnNode = (node: string): readonly PodRecord[] => byNode.get(node) ?? []

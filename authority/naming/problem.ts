@@ -7,6 +7,15 @@ export interface NamingProblem {
     | 'protocol-conflict'
     | 'endpoint-not-trusted'
     | 'endpoint-unknown'
+    /** It is left out: an EndpointSlice says what the pods contradict. */
+    | 'endpoint-contradictory'
+    /** It is a pod of another namespace than its Service. */
+    | 'endpoint-across-namespaces'
+    | 'endpoint-mirror-pod'
+    /** Several pods report one address. */
+    | 'address-disputed'
+    /** A pod reports an address that its Node does not give to pods. */
+    | 'address-outside-node'
     | 'strict-bypassed'
     | 'end-users-unchecked'
     | 'login-ignored'
@@ -15,6 +24,9 @@ export interface NamingProblem {
   readonly object: string
   readonly message: string
 }
+
+/** How many problems of one kind are listed of one object: authors of objects decide how many there are. */
+const MOST_OF_A_KIND = 20
 
 /** Collects problems, each once, however many pods meet it. */
 export class ProblemList {
@@ -28,9 +40,31 @@ export class ProblemList {
     for (const problem of problems) this.#problems.set(`${problem.object}: ${problem.message}`, problem)
   }
 
-  /** Sorted, so that the same problems are the same list. */
-  list(): readonly NamingProblem[] {
+  /** Every problem, sorted, so that the same problems are the same list. */
+  all(): readonly NamingProblem[] {
     const entries = [...this.#problems].sort(([a], [b]) => (a < b ? -1 : 1))
     return Object.freeze(entries.map(([, problem]) => problem))
+  }
+
+  /** The same, with at most 20 problems of one kind for each object, and then how many more there are. */
+  list(): readonly NamingProblem[] {
+    const groups = Map.groupBy(this.all(), ({ kind, object }) => `${kind} ${object}`)
+    const left = new Map<NamingProblem, number>()
+    const dropped = new Set<NamingProblem>()
+    for (const group of groups.values()) {
+      const last = group[MOST_OF_A_KIND - 1]
+      if (last === undefined || group.length === MOST_OF_A_KIND) continue
+      left.set(last, group.length - MOST_OF_A_KIND)
+      for (const problem of group.slice(MOST_OF_A_KIND)) dropped.add(problem)
+    }
+    return Object.freeze(
+      this.all()
+        .filter(problem => !dropped.has(problem))
+        .flatMap(problem => {
+          const more = left.get(problem)
+          if (more === undefined) return [problem]
+          return [problem, Object.freeze({ ...problem, message: `${more} more problems of this kind are not listed` })]
+        })
+    )
   }
 }

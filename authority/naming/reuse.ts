@@ -31,8 +31,8 @@ export function reuse<Schema extends DescMessage>(
   const own = new ProblemList()
   const built = build(own)
   const message = previous !== undefined && equals(schema, previous, built) ? previous : built
-  makings.set(message, { inputs, problems: own.list() })
-  problems.addAll(own.list())
+  makings.set(message, { inputs, problems: own.all() })
+  problems.addAll(own.all())
   return message
 }
 

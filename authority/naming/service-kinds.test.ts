@@ -148,6 +148,10 @@ const forbidden = (...manifests: readonly Manifest[]): readonly string[] =>
   (meshState(inventoryOf(manifests), settings).endpoints.get('shop/orders')?.ports ?? []).flatMap(({ untrusted }) =>
     untrusted.map(({ address, port }) => `${address}:${port}`)
   )
+const onNode = (manifest: Manifest): Manifest => ({
+  ...manifest,
+  spec: { ...(manifest['spec'] as object), hostNetwork: true }
+})
 const stranger = pod({ name: 'stranger', account: 'guest', address: '10.0.0.9' })
 const headless = { clusterIP: 'None', pin: 'orders' }
 
@@ -161,9 +165,18 @@ const forbiddances: Readonly<Record<string, readonly [manifests: readonly Manife
     [service(headless), pod({ name: 'stranger', account: 'guest', address: '10.0.0.9', ready: false })],
     ['10.0.0.9:8080']
   ],
-  'what is no pod': [
-    [service({ ...headless, selector: {} }), slice([{ addresses: ['192.0.2.1'] }])],
-    ['192.0.2.1:8080']
+  'nothing that is no pod': [[service({ ...headless, selector: {} }), slice([{ addresses: ['192.0.2.1'] }])], []],
+  'no pod of another namespace': [
+    [
+      service({ ...headless, selector: {} }),
+      slice([{ addresses: ['10.0.0.5'] }]),
+      pod({ namespace: 'billing', address: '10.0.0.5' })
+    ],
+    []
+  ],
+  'no pod in the network of its node': [
+    [service(headless), onNode(pod({ name: 'stranger', account: 'guest', address: '10.0.0.9' }))],
+    []
   ],
   'no pod that has ended, whose address may be another’s': [
     [service(headless), pod({ name: 'stranger', account: 'guest', address: '10.0.0.9', phase: 'Failed' })],

@@ -16,7 +16,10 @@ import { declarationOf } from './protocol.ts'
  * @param behind the pods behind it that exist and have not ended
  */
 export function serviceMessage(service: Service, behind: readonly Pod[], trustDomain: TrustDomain): ServiceMessage {
-  const accounts = service.pinnedAccounts ?? behind.map(accountOf)
+  const known = behind.filter(({ serviceAccount }) => serviceAccount !== '')
+  const accounts = service.pinnedAccounts ?? known.map(accountOf)
+  const idsOf = (list: readonly string[]): string[] =>
+    [...new Set(list)].map(account => spiffeIdOf(account, trustDomain)).sort()
   return create(ServiceSchema, {
     namespace: service.namespace,
     name: service.name,
@@ -28,7 +31,13 @@ export function serviceMessage(service: Service, behind: readonly Pod[], trustDo
         protocol: declarationOf(port)?.protocol ?? Protocol.UNSPECIFIED
       }))
       .sort((a, b) => a.number - b.number),
-    identities: [...new Set(accounts)].map(account => spiffeIdOf(account, trustDomain)).sort()
+    identities: idsOf(accounts),
+    podIdentities: idsOf(
+      known
+        .filter(({ namespace, hasProxy }) => hasProxy && namespace === service.namespace)
+        .map(accountOf)
+        .filter(account => service.pinnedAccounts?.includes(account) !== false)
+    )
   })
 }
 
@@ -37,7 +46,8 @@ export function accountOf({ namespace, serviceAccount }: Pod): string {
   return `${namespace}/${serviceAccount}`
 }
 
-function spiffeIdOf(account: string, trustDomain: TrustDomain): string {
+/** @param account `<namespace>/<account>` */
+export function spiffeIdOf(account: string, trustDomain: TrustDomain): string {
   const [namespace = '', name = ''] = account.split('/')
   return SpiffeId.workload(trustDomain, namespace, name).toString()
 }

@@ -25,7 +25,11 @@ function pod({ name, namespace = 'shop', account = name, app = name, proxy = tru
     spec: {
       serviceAccountName: account,
       nodeName: 'node-1',
-      containers: [{ name: 'app' }, ...(proxy ? [{ name: 'countersign-proxy' }] : [])]
+      initContainers: proxy
+        ? [{ name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }]
+        : [],
+      containers: [{ name: 'app' }],
+      volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }]
     },
     status: { phase }
   })

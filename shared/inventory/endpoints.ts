@@ -1,10 +1,12 @@
 import { isIP } from 'node:net'
-import { hasEnded, type PodIndex } from './pod-index.ts'
-import type { Endpoint, Pod, PortEndpoints, Service, ServiceEndpoints, ServicePort } from './types.ts'
+import { holds } from './claims.ts'
+import { hasEnded } from './has-ended.ts'
+import type { PodIndex } from './pod-index.ts'
+import type { Endpoint, Pod, PortEndpoints, RefusedEndpoints, Service, ServiceEndpoints, ServicePort } from './types.ts'
 
 /**
  * The places behind every Service that has a selector: what the controllers of Kubernetes would work out. Pods that
- * have ended, have no address, or lack the named port are left out; those that are terminating are not ready.
+ * have ended, hold no address, or lack the named port are left out; those that are terminating are not ready.
  *
  * Source: Kubernetes, "Service" (named target ports, publishNotReadyAddresses) and "EndpointSlices" (conditions).
  */
@@ -13,7 +15,7 @@ export function endpointsFromSelectors(services: readonly Service[], pods: PodIn
     .filter(({ selector }) => Object.keys(selector).length > 0)
     .map(service => {
       const behind = pods.select(service.namespace, service.selector).filter(isThere)
-      const ports = service.ports.map(port => portEndpoints(service, port, behind))
+      const ports = service.ports.map(port => portEndpoints(service, port, behind, pods))
       return freezeEndpoints(service, ports)
     })
 }
@@ -27,25 +29,47 @@ export function targetPortOf(pod: Pod, { targetPort }: ServicePort): number | un
 /** Ports that have no endpoint are left out; endpoints are sorted, so that equal sets are equal lists. */
 export function freezeEndpoints(
   service: Pick<Service, 'namespace' | 'name'>,
-  ports: readonly PortEndpoints[]
+  ports: readonly PortEndpoints[],
+  refused?: RefusedEndpoints
 ): ServiceEndpoints {
   const sorted = ports
     .filter(({ endpoints }) => endpoints.length > 0)
     .map(({ servicePort, endpoints }) => Object.freeze({ servicePort, endpoints: freezeList(endpoints) }))
     .sort((a, b) => a.servicePort - b.servicePort)
-  return Object.freeze({ namespace: service.namespace, service: service.name, ports: Object.freeze(sorted) })
+  return Object.freeze({
+    namespace: service.namespace,
+    service: service.name,
+    ports: Object.freeze(sorted),
+    ...(refused === undefined ? {} : { refused: Object.freeze(refused) })
+  })
 }
 
 function isThere(pod: Pod): boolean {
   return !hasEnded(pod) && pod.addresses.length > 0
 }
 
-function portEndpoints(service: Service, servicePort: ServicePort, pods: readonly Pod[]): PortEndpoints {
+/**
+ * Whether an endpoint at this address is this pod: it holds the address, or it uses the network of its node and no pod
+ * holds the address.
+ */
+export function isAt(pod: Pod, address: string, pods: PodIndex): boolean {
+  if (pod.hostNetwork !== true) return holds(pod, address)
+  return pod.addresses.includes(address) && pods.byAddress(address) === undefined
+}
+
+function portEndpoints(
+  service: Service,
+  servicePort: ServicePort,
+  pods: readonly Pod[],
+  index: PodIndex
+): PortEndpoints {
   const endpoints = pods.flatMap(pod => {
     const port = targetPortOf(pod, servicePort)
     if (port === undefined) return []
     const ready = (pod.ready || service.publishNotReady) && !pod.terminating
-    return addressesFor(service, pod).map(address => ({ address, port, podUid: pod.uid, ready }))
+    return addressesFor(service, pod)
+      .filter(address => isAt(pod, address, index))
+      .map(address => ({ address, port, podUid: pod.uid, ready }))
   })
   return { servicePort: servicePort.number, endpoints }
 }

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net'
 import * as z from 'zod'
 import { DNS_LABEL, DNS_SUBDOMAIN } from '../names/index.ts'
+import { canonicalAddress, isNetwork } from './address.ts'
 
 // The fields that the objects share. Every `error` says what is allowed and nothing else: `issuesOf` adds the value.
 // Source: Kubernetes, "Object Names and IDs", "Labels and Selectors" and k8s.io/apimachinery/pkg/util/validation.
@@ -69,17 +69,27 @@ export const transport = optional(z.enum(['TCP', 'UDP', 'SCTP'], { error: 'TCP, 
   value => value ?? 'TCP'
 )
 
-const isAddress = (value: unknown): boolean => typeof value === 'string' && isIP(value) !== 0
-export const ipAddress = z.custom<string>(isAddress, { error: 'an IP address' })
+const isAddress = (value: unknown): boolean => typeof value === 'string' && canonicalAddress(value) !== undefined
+/** Addresses are read into their canonical form, so that equal addresses are equal texts. */
+const canonical = (value: string): string => canonicalAddress(value) ?? value
+export const ipAddress = z.custom<string>(isAddress, { error: 'an IP address' }).transform(canonical)
 
 /** An address that may be given as an empty string, which means that there is none. */
-export const ipAddressOrEmpty = z.custom<string>(value => value === '' || isAddress(value), { error: 'an IP address' })
+export const ipAddressOrEmpty = z
+  .custom<string>(value => value === '' || isAddress(value), { error: 'an IP address' })
+  .transform(canonical)
 
 /** `None` makes a Service headless. */
 export const HEADLESS = 'None'
 
-export const clusterAddress = z.custom<string>(value => value === '' || value === HEADLESS || isAddress(value), {
-  error: `an IP address or ${HEADLESS}`
+export const clusterAddress = z
+  .custom<string>(value => value === '' || value === HEADLESS || isAddress(value), {
+    error: `an IP address or ${HEADLESS}`
+  })
+  .transform(canonical)
+
+export const network = z.custom<string>(value => typeof value === 'string' && isNetwork(value), {
+  error: 'a network such as 10.244.1.0/24'
 })
 
 const isTime = (value: unknown): boolean =>

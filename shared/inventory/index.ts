@@ -5,11 +5,20 @@
 // Source: Kubernetes API reference: core/v1, apps/v1, discovery.k8s.io/v1.
 
 export { assembleInventory, EMPTY_INVENTORY } from './assemble.ts'
+export {
+  ANY_NETWORK,
+  type ClaimContext,
+  holds,
+  type PodNetworks,
+  type ResolvedPods,
+  resolveClaims
+} from './claims.ts'
 export { type EndpointSlice, endpointSliceFromManifest, type SliceEndpoint } from './endpoint-slice.ts'
 export { endpointsFromSelectors, targetPortOf } from './endpoints.ts'
+export { hasEnded } from './has-ended.ts'
 export type { FieldPath, Issue, Normalised } from './issue.ts'
-export { podFromManifest } from './pod.ts'
-export { hasEnded, indexPods, type PodIndex } from './pod-index.ts'
+export { podFromApi, podFromManifest } from './pod.ts'
+export { indexPods, type PodIndex } from './pod-index.ts'
 export { OPAQUE, type Secret } from './secret.ts'
 export { serviceFromManifest } from './service.ts'
 export { endpointsFromSlices } from './slice-endpoints.ts'
@@ -23,10 +32,13 @@ export type {
   Pod,
   PodPhase,
   PortEndpoints,
+  RefusedEndpoint,
+  RefusedEndpoints,
   Service,
   ServiceAccount,
   ServiceEndpoints,
   ServicePort,
   ServiceType,
-  Transport
+  Transport,
+  UnheldAddress
 } from './types.ts'

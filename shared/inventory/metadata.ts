@@ -5,6 +5,7 @@ const common = {
   uid: optional(uid),
   labels,
   annotations,
+  creationTimestamp: optional(time),
   deletionTimestamp: optional(time)
 }
 

@@ -1,13 +1,16 @@
 import { readWishes, SECRETS_LABEL } from '../certificate-secrets/index.ts'
-import { mapping } from './field.ts'
+import { mapping, network, optional, optionalList } from './field.ts'
 import { checkInjectLabel } from './inject-label.ts'
 import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { clusterMetadata, metadata, namespaceMetadata } from './metadata.ts'
-import type { Labels, Namespace, ServiceAccount } from './types.ts'
+import type { Labels, Namespace, Node, ServiceAccount } from './types.ts'
 
 const namespaceSchema = mapping({ metadata: namespaceMetadata })
 const serviceAccountSchema = mapping({ metadata })
-const nodeSchema = mapping({ metadata: clusterMetadata })
+const nodeSchema = mapping({
+  metadata: clusterMetadata,
+  spec: optional(mapping({ podCIDR: optional(network), podCIDRs: optionalList(network) }))
+})
 
 /** Kubernetes, core/v1 Namespace. */
 export function namespaceFromManifest(object: unknown): Normalised<Namespace> {
@@ -38,9 +41,14 @@ export function serviceAccountFromManifest(object: unknown): Normalised<ServiceA
   return { value: Object.freeze({ namespace, name }), issues }
 }
 
-/** Kubernetes, core/v1 Node: checked, because a source may hold it; the mesh takes nodes from its pods. */
-export function nodeFromManifest(object: unknown): Normalised<{ readonly name: string }> {
+/** Kubernetes, core/v1 Node, reduced to the networks from which its pods get their addresses. */
+export function nodeFromManifest(object: unknown): Normalised<Node> {
   const parsed = nodeSchema.safeParse(object)
   if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
-  return { value: Object.freeze({ name: parsed.data.metadata.name }), issues: [] }
+  const { metadata, spec } = parsed.data
+  const networks = [...(spec?.podCIDR === undefined ? [] : [spec.podCIDR]), ...(spec?.podCIDRs ?? [])]
+  return {
+    value: Object.freeze({ name: metadata.name, podNetworks: Object.freeze([...new Set(networks)]) }),
+    issues: []
+  }
 }

@@ -1,3 +1,4 @@
+import { holds } from './claims.ts'
 import { matches } from './label.ts'
 import type { Labels, Pod } from './types.ts'
 
@@ -7,15 +8,20 @@ export interface PodIndex {
   select(namespace: string, selector: Labels): readonly Pod[]
   byUid(uid: string): Pod | undefined
   byName(namespace: string, name: string): Pod | undefined
-  /** The pod that has the address; none when several do, as on the network of a node. Pods that ended have none. */
+  /** The pod that holds the address. */
   byAddress(address: string): Pod | undefined
+  /** Whether a mirror pod has this UID, or without a UID this name. */
+  isMirror(namespace: string, pod: { readonly name?: string; readonly uid?: string }): boolean
 }
 
 const NONE: readonly Pod[] = []
 
-export function indexPods(pods: readonly Pod[]): PodIndex {
+/** @param pods as `resolveClaims` resolved them: at most one holds an address */
+export function indexPods(pods: readonly Pod[], mirrors: readonly Pod[] = []): PodIndex {
   const uids = new Map(pods.map(pod => [pod.uid, pod]))
   const names = new Map(pods.map(pod => [`${pod.namespace}/${pod.name}`, pod]))
+  // No UID contains a slash.
+  const mirrorKeys = new Set(mirrors.flatMap(({ uid, namespace, name }) => [uid, `${namespace}/${name}`]))
   let addresses: ReturnType<typeof indexAddresses> | undefined
   const pairs = new Map<string, Pod[]>()
   for (const pod of pods)
@@ -37,24 +43,19 @@ export function indexPods(pods: readonly Pod[]): PodIndex {
     byUid: uid => uids.get(uid),
     byName: (namespace, name) => names.get(`${namespace}/${name}`),
     byAddress: address => {
-      // Seldom asked for: only of slices that somebody wrote by hand.
       addresses ??= indexAddresses(pods)
       return addresses.get(address)
-    }
+    },
+    isMirror: (namespace, { name, uid }) => mirrorKeys.has(uid ?? `${namespace}/${name}`)
   }
 }
 
 function indexAddresses(pods: readonly Pod[]): ReadonlyMap<string, Pod | undefined> {
   const addresses = new Map<string, Pod | undefined>()
   for (const pod of pods)
-    if (!hasEnded(pod))
-      for (const address of pod.addresses) addresses.set(address, addresses.has(address) ? undefined : pod)
+    for (const address of pod.addresses)
+      if (holds(pod, address)) addresses.set(address, addresses.has(address) ? undefined : pod)
   return addresses
-}
-
-/** Its containers have stopped for good: it serves nobody, and its address may be another's. */
-export function hasEnded({ phase }: Pod): boolean {
-  return phase === 'Succeeded' || phase === 'Failed'
 }
 
 // None of the three can contain a blank.

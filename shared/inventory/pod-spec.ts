@@ -3,6 +3,7 @@ import {
   accountNameOrEmpty,
   dnsLabel,
   dnsSubdomain,
+  flag,
   list,
   mapping,
   optional,
@@ -15,7 +16,7 @@ import {
 } from './field.ts'
 import type { ContainerPort, Labels } from './types.ts'
 
-/** The name of the proxy's container: a pod that has it has a proxy. */
+/** The name of the proxy's container. */
 const PROXY = 'countersign-proxy'
 
 /** The proxy's volume. */
@@ -25,6 +26,7 @@ const container = mapping({
   name: dnsLabel,
   image: optional(text),
   restartPolicy: optional(text),
+  volumeMounts: optionalList(mapping({ name: text })),
   ports: optionalList(mapping({ name: optional(portName), containerPort: portNumber, protocol: transport }))
 })
 
@@ -36,7 +38,7 @@ const volume = mapping({
 /** The part of core/v1 PodSpec that is read: of pods, and of the templates of those who make pods. */
 export const podSpec = mapping({
   nodeName: optional(dnsSubdomain),
-  // An empty name means the default account: core/v1 defaulting.
+  hostNetwork: optional(flag),
   serviceAccountName: optional(accountNameOrEmpty),
   initContainers: optionalList(container),
   volumes: optionalList(volume),
@@ -45,8 +47,16 @@ export const podSpec = mapping({
 
 export type PodSpec = z.output<typeof podSpec>
 
+/**
+ * Whether a pod has a proxy: the native sidecar of that name, which mounts the volume of that name, which is of the CSI
+ * driver. A kubelet's credentials do not suffice to make such a pod: the API server refuses mirror pods with CSI volumes.
+ */
 export function hasProxy(spec: PodSpec): boolean {
-  return [...spec.initContainers, ...spec.containers].some(({ name }) => name === PROXY)
+  const isMounted = spec.initContainers.some(
+    ({ name, restartPolicy, volumeMounts }) =>
+      name === PROXY && restartPolicy === 'Always' && volumeMounts.some(mount => mount.name === VOLUME.name)
+  )
+  return isMounted && proxyAttributes(spec) !== undefined
 }
 
 /**

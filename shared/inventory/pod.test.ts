@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { podFromManifest, uidOfManifest } from './pod.ts'
+import { podFromApi, podFromManifest, uidOfManifest } from './pod.ts'
 import type { Pod } from './types.ts'
 
 const pod = (changes: { metadata?: object; spec?: object; status?: object } = {}) => ({
@@ -9,6 +9,11 @@ const pod = (changes: { metadata?: object; spec?: object; status?: object } = {}
   ...(changes.status === undefined ? {} : { status: changes.status })
 })
 
+const SIDECAR = { name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }
+const PROXIED = {
+  initContainers: [SIDECAR],
+  volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }]
+}
 const ready = { type: 'Ready', status: 'True' }
 const port = (containerPort: number, name?: string, protocol?: string) => ({ containerPort, name, protocol })
 
@@ -82,19 +87,76 @@ const readings: readonly {
   { title: 'an empty address is none', manifest: pod({ status: { podIP: '' } }), expected: { addresses: [] } },
   { title: 'a node is read', manifest: pod({ spec: { nodeName: 'node-1' } }), expected: { node: 'node-1' } },
   {
-    title: 'a native sidecar with the name of the proxy is a proxy',
-    manifest: pod({ spec: { initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }] } }),
+    title: 'a native sidecar of the name, which mounts the volume of the name and the driver, is a proxy',
+    manifest: pod({ spec: PROXIED }),
     expected: { hasProxy: true }
   },
   {
-    title: 'a container with the name of the proxy is a proxy',
-    manifest: pod({ spec: { containers: [{ name: 'app' }, { name: 'countersign-proxy' }] } }),
-    expected: { hasProxy: true }
+    title: 'a native sidecar of the name without the volume is no proxy',
+    manifest: pod({ spec: { ...PROXIED, volumes: [] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'a native sidecar of the name with the volume of another driver is no proxy',
+    manifest: pod({ spec: { ...PROXIED, volumes: [{ name: 'countersign', csi: { driver: 'csi.example.com' } }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'a native sidecar of the name with a volume of another kind is no proxy',
+    manifest: pod({ spec: { ...PROXIED, volumes: [{ name: 'countersign', emptyDir: {} }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'a native sidecar of the name with the driver in a volume of another name is no proxy',
+    manifest: pod({ spec: { ...PROXIED, volumes: [{ name: 'mine', csi: { driver: 'csi.countersign.dev' } }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'a native sidecar of the name that does not mount the volume is no proxy',
+    manifest: pod({ spec: { ...PROXIED, initContainers: [{ ...SIDECAR, volumeMounts: [{ name: 'mine' }] }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'an init container of the name is no proxy',
+    manifest: pod({ spec: { ...PROXIED, initContainers: [{ ...SIDECAR, restartPolicy: undefined }] } }),
+    expected: { hasProxy: false }
+  },
+  {
+    title: 'a container of the name is no proxy',
+    manifest: pod({ spec: { ...PROXIED, initContainers: [], containers: [{ name: 'app' }, SIDECAR] } }),
+    expected: { hasProxy: false }
   },
   {
     title: 'a container with a name like that of the proxy is none',
-    manifest: pod({ spec: { containers: [{ name: 'countersign-proxy2' }] } }),
+    manifest: pod({ spec: { ...PROXIED, initContainers: [{ ...SIDECAR, name: 'countersign-proxy2' }] } }),
     expected: { hasProxy: false }
+  },
+  {
+    title: 'a mirror pod is marked, and has no proxy whatever it holds',
+    manifest: pod({ metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } }, spec: PROXIED }),
+    expected: { mirror: true, hasProxy: false }
+  },
+  {
+    title: 'a mirror pod is marked by an empty annotation, too',
+    manifest: pod({ metadata: { annotations: { 'kubernetes.io/config.mirror': '' } } }),
+    expected: { mirror: true }
+  },
+  {
+    title: 'a pod in the network of its node is marked',
+    manifest: pod({ spec: { hostNetwork: true } }),
+    expected: { hostNetwork: true }
+  },
+  {
+    title: 'addresses are read in their canonical form',
+    manifest: pod({
+      status: { podIP: 'FD00:0:0:0:0:0:0:1', podIPs: [{ ip: 'fd00::0001' }, { ip: '::ffff:10.0.0.1' }] }
+    }),
+    expected: { addresses: ['fd00::1', '10.0.0.1'] }
+  },
+  {
+    title: 'a time of creation is read',
+    manifest: pod({ metadata: { creationTimestamp: '2026-01-01T00:00:00Z' } }),
+    expected: { created: Date.UTC(2026, 0, 1) }
   },
   {
     title: 'annotations of others are not kept',
@@ -231,4 +293,15 @@ test('a pod that says wrongly what it excludes is still a pod, and excludes noth
     ]
   )
   assert.match(issues[0]?.message ?? '', /^expected 1 to 64 entries .* 15021, .*, got "80,15021"$/)
+})
+
+for (const serviceAccountName of [undefined, '', null])
+  test(`a pod of the Kubernetes API with the account ${serviceAccountName} has no account, and no proxy`, () => {
+    const { value, issues } = podFromApi(pod({ spec: { ...PROXIED, serviceAccountName } }))
+    assert.deepEqual([value?.serviceAccount, value?.hasProxy, issues], ['', false, []])
+  })
+
+test('a pod of the Kubernetes API with an account has it, and a proxy', () => {
+  const { value } = podFromApi(pod({ spec: { ...PROXIED, serviceAccountName: 'orders' } }))
+  assert.deepEqual([value?.serviceAccount, value?.hasProxy], ['orders', true])
 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { EXCLUSIONS, exclusionsOf, readList } from '../exclusions/index.ts'
-import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, text } from './field.ts'
+import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, stringMapping, text } from './field.ts'
 import { checkInjectLabel } from './inject-label.ts'
 import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { metadata } from './metadata.ts'
@@ -21,17 +21,38 @@ const status = mapping({
 const schema = mapping({ metadata, spec: podSpec, status: optional(status) })
 type Parsed = z.output<typeof schema>
 
+/** The annotation of a mirror pod (Kubernetes, "Static Pods"). */
+const MIRROR = 'kubernetes.io/config.mirror'
+
+const rawAnnotations = mapping({ metadata: mapping({ annotations: optional(stringMapping) }) })
+
+/** Whether the kubelet runs the pod from a file, and this is the API server's copy. */
+const isMirror = (object: unknown): boolean =>
+  Object.hasOwn(rawAnnotations.safeParse(object).data?.metadata.annotations ?? {}, MIRROR)
+
 /**
- * Kubernetes, core/v1 Pod.
+ * A pod from the Kubernetes API. The API server gives every pod a service account, except mirror pods: a pod without one
+ * has no identity, and no proxy.
+ */
+export function podFromApi(object: unknown): Normalised<Pod> {
+  return readPod(object, '')
+}
+
+/**
+ * Kubernetes, core/v1 Pod, as a manifest.
  *
  * A manifest written by hand need not have everything that the API server adds: without a UID it gets one that
  * follows from its name (see `uidOfManifest`), without a phase it is Pending, and a Running pod without conditions
- * counts as ready.
+ * counts as ready. One that names no account runs as `default`, as the API server would have it.
  */
 export function podFromManifest(object: unknown): Normalised<Pod> {
+  return readPod(object, 'default')
+}
+
+function readPod(object: unknown, defaultAccount: string): Normalised<Pod> {
   const parsed = schema.safeParse(object)
   if (!parsed.success) return { value: undefined, issues: issuesOf(parsed.error, object) }
-  const pod = podOf(parsed.data)
+  const pod = podOf(parsed.data, { defaultAccount, mirror: isMirror(object) })
   const issues = [
     ...checkInjectLabel(pod.labels, ['metadata', 'labels']),
     ...checkApplicationAddress(pod.annotations),
@@ -48,8 +69,14 @@ export function uidOfManifest(namespace: string, name: string): string {
   return digest.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-function podOf({ metadata, spec, status }: Parsed): Pod {
+interface Reading {
+  readonly defaultAccount: string
+  readonly mirror: boolean
+}
+
+function podOf({ metadata, spec, status }: Parsed, { defaultAccount, mirror }: Reading): Pod {
   const { namespace, name } = metadata
+  const serviceAccount = spec.serviceAccountName || defaultAccount
   const phase = status?.phase ?? 'Pending'
   const bypass = inboundBypass(spec, metadata.annotations)
   return Object.freeze({
@@ -58,14 +85,17 @@ function podOf({ metadata, spec, status }: Parsed): Pod {
     uid: metadata.uid ?? uidOfManifest(namespace, name),
     labels: metadata.labels,
     annotations: metadata.annotations,
-    serviceAccount: spec.serviceAccountName || 'default',
+    serviceAccount,
     ...(spec.nodeName === undefined ? {} : { node: spec.nodeName }),
     addresses: addressesOf(status),
     phase,
     ready: isReady(status, phase),
     terminating: metadata.deletionTimestamp !== undefined,
     ...(metadata.deletionTimestamp === undefined ? {} : { deletionTime: metadata.deletionTimestamp }),
-    hasProxy: hasProxy(spec),
+    hasProxy: hasProxy(spec) && serviceAccount !== '' && !mirror,
+    ...(metadata.creationTimestamp === undefined ? {} : { created: metadata.creationTimestamp }),
+    ...(spec.hostNetwork === true ? { hostNetwork: true as const } : {}),
+    ...(mirror ? { mirror: true as const } : {}),
     ...(bypass === undefined ? {} : { bypass }),
     ports: declaredPorts(spec)
   })
@@ -92,7 +122,8 @@ function checkApplicationAddress(annotations: Labels): readonly Issue[] {
 }
 
 // The volume is what capture goes by, and it never changes: annotations may be changed while the pod runs, and then
-// clients would be told what does not hold. A manifest written by hand need not have the volume.
+// clients would be told what does not hold. Without the volume there is no proxy to bypass; annotations then say what was
+// asked for.
 function inboundBypass(spec: PodSpec, annotations: Labels): InboundBypass | undefined {
   const { inboundPorts: ports, interfaces } = exclusionsOf(proxyAttributes(spec) ?? annotations)
   return ports.length + interfaces.length === 0 ? undefined : Object.freeze({ ports, interfaces })

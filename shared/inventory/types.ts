@@ -9,6 +9,13 @@ export interface Namespace {
 /** Labels, or a selector of exact matches, by key. */
 export type Labels = Readonly<Record<string, string>>
 
+/** A node of the cluster. */
+export interface Node {
+  readonly name: string
+  /** `spec.podCIDRs`: the networks from which its pods get their addresses; empty: nothing is said. */
+  readonly podNetworks: readonly string[]
+}
+
 export interface ServiceAccount {
   readonly namespace: string
   readonly name: string
@@ -34,7 +41,7 @@ export interface Pod {
   readonly labels: Labels
   /** Only those of Countersign (`countersign.dev/…`). */
   readonly annotations: Labels
-  /** The name of its service account, in its namespace. */
+  /** The name of its service account, in its namespace. Empty: it has none, and so no identity. */
   readonly serviceAccount: string
   /** The node that it is assigned to; absent while it is not scheduled. */
   readonly node?: string
@@ -46,12 +53,27 @@ export interface Pod {
   readonly terminating: boolean
   /** Of a terminating pod: when it shall be gone, its grace period included; milliseconds since the epoch. */
   readonly deletionTime?: number
-  /** It has a container named `countersign-proxy`. */
+  /** It has the container `countersign-proxy`, and in it the volume `countersign` of Countersign's CSI driver. */
   readonly hasProxy: boolean
+  /** When the API server created it, in milliseconds since the epoch; absent in manifests that do not say. */
+  readonly created?: number
+  /** It uses the network of its node: its addresses are the node's, and it claims none. */
+  readonly hostNetwork?: true
+  /** The API server's copy of a static pod, which anyone with the credentials of a kubelet can create. */
+  readonly mirror?: true
+  /** Addresses that it reports and does not hold, sorted; absent: none. */
+  readonly unheld?: readonly UnheldAddress[]
   /** What reaches its containers without its proxy, as it was asked for; absent: nothing. */
   readonly bypass?: InboundBypass
   readonly ports: readonly ContainerPort[]
 }
+
+/** Why a pod does not hold an address that it reports. */
+export type UnheldAddress =
+  /** `<namespace>/<name>` of the pod, or of the Service, that holds it. */
+  | { readonly address: string; readonly why: 'other-pod' | 'service'; readonly holder: string }
+  /** It is in none of the networks from which its Node gives addresses to pods. */
+  | { readonly address: string; readonly why: 'outside-node'; readonly networks: readonly string[] }
 
 /** Incoming connections that a pod excludes from capture. */
 export interface InboundBypass {
@@ -97,7 +119,7 @@ export interface Service {
 export interface Endpoint {
   readonly address: string
   readonly port: number
-  /** The pod at that address; absent when it is not a pod. */
+  /** The pod at that address, in whatever namespace; absent when no pod holds it. */
   readonly podUid?: string
   /** It may be chosen for the Service: ready, or published as such, and not terminating. */
   readonly ready: boolean
@@ -114,6 +136,22 @@ export interface ServiceEndpoints {
   readonly namespace: string
   readonly service: string
   readonly ports: readonly PortEndpoints[]
+  /** Endpoints of its slices that are left out because they contradict the pods; absent: none. */
+  readonly refused?: RefusedEndpoints
+}
+
+/** What an EndpointSlice names and the pods contradict. */
+export interface RefusedEndpoint {
+  readonly address: string
+  readonly kind: 'contradictory' | 'unknown-pod' | 'mirror-pod'
+  /** Why it is left out, for people. */
+  readonly because: string
+}
+
+export interface RefusedEndpoints {
+  /** The first ones, sorted: an author of slices decides how many there are. */
+  readonly first: readonly RefusedEndpoint[]
+  readonly count: number
 }
 
 /**

@@ -10,6 +10,7 @@ export interface Collection {
 /** What Countersign reads or writes. */
 export const COLLECTIONS = {
   namespaces: { group: '', version: 'v1', plural: 'namespaces' },
+  nodes: { group: '', version: 'v1', plural: 'nodes' },
   pods: { group: '', version: 'v1', plural: 'pods' },
   services: { group: '', version: 'v1', plural: 'services' },
   secrets: { group: '', version: 'v1', plural: 'secrets' },

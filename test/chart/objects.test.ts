@@ -49,6 +49,20 @@ describe('the chart', () => {
     for (const image of images) assert.match(image, /^countersign\.dev\/(webhook|authority|agent|node):\d+\.\d+\.\d+$/)
   })
 
+  it('lets the authority see Nodes exactly where addresses are checked against their podCIDRs', () => {
+    for (const podCidrs of ['enforced', 'ignored']) {
+      const rendered = render({ values: { podCidrs } })
+      const rules: Manifest[] = find(rendered, 'ClusterRole', 'countersign-authority')['rules']
+      const ofNodes = rules.filter(({ resources }) => resources?.includes('nodes'))
+      assert.deepEqual(
+        ofNodes.map(({ verbs }) => verbs),
+        podCidrs === 'enforced' ? [['list', 'watch']] : []
+      )
+      const { args } = containerOf(podOf(find(rendered, 'Deployment', 'countersign-authority')), 'authority')
+      assert.ok(args.includes(`--pod-cidrs=${podCidrs}`))
+    }
+  })
+
   it('takes a digest instead of a tag', () => {
     const digest = `sha256:${'a'.repeat(64)}`
     const rendered = render({ values: { images: { node: { repository: 'r.example:5000/node', tag: 'x', digest } } } })

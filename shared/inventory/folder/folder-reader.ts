@@ -5,7 +5,7 @@ import type { Secret } from '../secret.ts'
 import type { Inventory } from '../types.ts'
 import { type FileState, nextFileState } from './file-state.ts'
 import type { FileEntry, Listing } from './list-folder.ts'
-import { mergeDeclarations } from './merge.ts'
+import { type MergeOptions, mergeDeclarations } from './merge.ts'
 import type { Problem } from './problem.ts'
 import { readManifest } from './read-file.ts'
 
@@ -28,13 +28,15 @@ const SETTLED_AFTER_MS = 100
 /** Keeps the state of every file from one reading to the next. Readings must not overlap. */
 export class FolderReader {
   readonly #clock: Clock
+  readonly #podCidrs: MergeOptions['podCidrs']
   #files: ReadonlyMap<string, Known> = new Map()
   #owners: ReadonlyMap<string, string> = new Map()
   #inventory: Inventory = EMPTY_INVENTORY
   #secrets: readonly Secret[] = []
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, podCidrs: MergeOptions['podCidrs'] = 'enforced') {
     this.#clock = clock
+    this.#podCidrs = podCidrs
   }
 
   /** Never throws. The inventory is the same object as the last one when nothing changed. */
@@ -50,7 +52,8 @@ export class FolderReader {
     const states = [...this.#files.values()].map(({ state }) => state)
     const merged = mergeDeclarations(
       states.map(({ declarations }) => declarations),
-      this.#owners
+      this.#owners,
+      { podCidrs: this.#podCidrs, previousPods: this.#inventory.pods }
     )
     this.#owners = merged.owners
     this.#inventory = assembleInventory(this.#inventory, merged.inventory)

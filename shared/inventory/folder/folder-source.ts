@@ -24,6 +24,8 @@ export interface FolderOptions {
   readonly log: Logger
   /** Default true. Without it changes are found by looking every 5 s alone, as on network file systems. */
   readonly watch?: boolean
+  /** Whether a pod may hold an address outside of its Node's `spec.podCIDRs`. Default: enforced, it may not. */
+  readonly podCidrs?: 'enforced' | 'ignored'
 }
 
 /**
@@ -64,7 +66,7 @@ export class FolderSource implements InventorySource {
    * @throws CountersignError ERR_FILE_INVALID when there is nothing at the path that could be read
    */
   static async open(options: FolderOptions): Promise<FolderSource> {
-    const reader = new FolderReader(options.clock)
+    const reader = new FolderReader(options.clock, options.podCidrs)
     const reading = await reader.read(await listExisting(options.path))
     const source = new FolderSource(options, reader, reading)
     source.#problemLog.report(reading.problems)

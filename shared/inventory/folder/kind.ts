@@ -13,7 +13,7 @@ import { namespaceFromManifest, nodeFromManifest, serviceAccountFromManifest } f
 import { podFromManifest } from '../pod.ts'
 import { type Secret, secretFromManifest } from '../secret.ts'
 import { serviceFromManifest } from '../service.ts'
-import type { Namespace, Pod, Service, ServiceAccount } from '../types.ts'
+import type { Namespace, Node, Pod, Service, ServiceAccount } from '../types.ts'
 
 interface Values {
   Namespace: Namespace
@@ -26,7 +26,7 @@ interface Values {
   RequestAuthentication: RequestAuthentication
   EndUserAuthentication: EndUserAuthentication
   Deployment: { readonly namespace: string; readonly name: string }
-  Node: { readonly name: string }
+  Node: Node
 }
 
 export type Kind = keyof Values
@@ -37,7 +37,10 @@ interface Reader<T> {
   readonly read: (object: unknown) => Normalised<T>
 }
 
-/** What a folder may hold. Deployments and Nodes are checked; they and Secrets are no part of the inventory. */
+/**
+ * What a folder may hold. Deployments are checked, Nodes say where the addresses of their pods are from; they and Secrets
+ * are no part of the inventory.
+ */
 const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
   Namespace: { apiVersions: ['v1'], read: namespaceFromManifest },
   ServiceAccount: { apiVersions: ['v1'], read: serviceAccountFromManifest },

@@ -1,8 +1,9 @@
+import { ANY_NETWORK, type PodNetworks, resolveClaims } from '../claims.ts'
 import { endpointsFromSelectors } from '../endpoints.ts'
 import { indexPods } from '../pod-index.ts'
 import type { Secret } from '../secret.ts'
 import { endpointsFromSlices } from '../slice-endpoints.ts'
-import type { Inventory } from '../types.ts'
+import type { Inventory, Node, Pod } from '../types.ts'
 import { type Declaration, declarationsOf, nameOf, valuesOf } from './declaration.ts'
 import { formatPlace, type Problem, problemAt } from './problem.ts'
 
@@ -14,6 +15,12 @@ export interface Merged {
   readonly owners: ReadonlyMap<string, string>
 }
 
+export interface MergeOptions {
+  readonly podCidrs: 'enforced' | 'ignored'
+  /** Of the previous inventory: who held an address goes on holding it. */
+  readonly previousPods: readonly Pod[]
+}
+
 /**
  * Puts the files together, in the order given. Of two objects with one name the second is left out and reported; but
  * an object that is in force is not pushed aside by a file that comes later in time and earlier in the order: it
@@ -21,13 +28,16 @@ export interface Merged {
  */
 export function mergeDeclarations(
   files: readonly (readonly Declaration[])[],
-  previousOwners: ReadonlyMap<string, string>
+  previousOwners: ReadonlyMap<string, string>,
+  { podCidrs, previousPods }: MergeOptions = { podCidrs: 'enforced', previousPods: [] }
 ): Merged {
   const problems: Problem[] = []
   const accepted = withoutDuplicates(files.flat(), previousOwners, problems)
-  const pods = valuesOf(accepted, 'Pod')
   const services = valuesOf(accepted, 'Service')
-  const index = indexPods(pods)
+  const networks = podCidrs === 'enforced' ? networksOf(valuesOf(accepted, 'Node')) : ANY_NETWORK
+  const context = { services, networks, previous: previousPods }
+  const { pods, mirrors } = resolveClaims(valuesOf(accepted, 'Pod'), context)
+  const index = indexPods(pods, mirrors)
   const selectorless = services.filter(({ selector }) => Object.keys(selector).length === 0)
   checkSlices(accepted, problems)
   const slices = valuesOf(accepted, 'EndpointSlice')
@@ -43,6 +53,15 @@ export function mergeDeclarations(
   }
   const secrets = valuesOf(accepted, 'Secret')
   return { inventory, secrets, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }
+}
+
+/** A folder need not hold the Nodes: without, nothing is known of their networks. */
+function networksOf(nodes: readonly Node[]): PodNetworks {
+  const byName = new Map(nodes.map(({ name, podNetworks }) => [name, podNetworks]))
+  return node => {
+    const networks = node === undefined ? undefined : byName.get(node)
+    return networks?.length === 0 ? undefined : networks
+  }
 }
 
 function withoutDuplicates(

@@ -9,14 +9,15 @@ import {
 } from '../../policy/index.ts'
 import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
 import { type Normalised, normalisedPolicy } from '../issue.ts'
-import { namespaceFromManifest } from '../namespace.ts'
-import { podFromManifest } from '../pod.ts'
+import { namespaceFromManifest, nodeFromManifest } from '../namespace.ts'
+import { podFromApi } from '../pod.ts'
 import { serviceFromManifest } from '../service.ts'
-import type { Namespace, Pod, Service } from '../types.ts'
+import type { Namespace, Node, Pod, Service } from '../types.ts'
 
 /** What is followed of the cluster. */
 export interface Values {
   readonly namespaces: Namespace
+  readonly nodes: Node
   readonly pods: Pod
   readonly services: Service
   readonly endpointSlices: EndpointSlice
@@ -39,7 +40,9 @@ export interface KindReader<T> {
 
 export const KINDS: { readonly [K in Kind]: KindReader<Values[K]> } = {
   namespaces: { collection: COLLECTIONS.namespaces, read: namespaceFromManifest, keepsLastGood: false },
-  pods: { collection: COLLECTIONS.pods, read: podFromManifest, keepsLastGood: false },
+  // With a mistake: a Node without networks would let its pods claim any address.
+  nodes: { collection: COLLECTIONS.nodes, read: nodeFromManifest, keepsLastGood: true },
+  pods: { collection: COLLECTIONS.pods, read: podFromApi, keepsLastGood: false },
   services: { collection: COLLECTIONS.services, read: serviceFromManifest, keepsLastGood: true },
   endpointSlices: { collection: COLLECTIONS.endpointSlices, read: endpointSliceFromManifest, keepsLastGood: false },
   peerAuthentications: {

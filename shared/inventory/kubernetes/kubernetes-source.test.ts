@@ -20,6 +20,7 @@ const pod = (name: string, changes: object = {}) => ({
   spec: { serviceAccountName: 'orders', nodeName: 'node-1', containers: [{ name: 'app', image: 'x' }] },
   status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }], ...changes }
 })
+const node = (podCIDRs: readonly string[], name = 'node-1') => ({ metadata: { name }, spec: { podCIDRs } })
 const service = (annotations: object = {}) => ({
   metadata: { name: 'orders', namespace: 'shop', annotations },
   spec: { selector: { app: 'orders' }, clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 80, targetPort: 8080 }] }
@@ -55,6 +56,7 @@ async function cluster(): Promise<FakeApiServer> {
   server.put(path(COLLECTIONS.namespaces), {
     metadata: { name: 'shop', labels: { 'countersign.dev/inject': 'enabled' } }
   })
+  server.put(path(COLLECTIONS.nodes), node(['10.0.0.0/16']))
   server.put(path(COLLECTIONS.pods), pod('a'))
   server.put(path(COLLECTIONS.services), service())
   server.put(path(COLLECTIONS.endpointSlices), slice('a'))
@@ -132,7 +134,7 @@ describe('the inventory of a cluster', () => {
         yield* client.pages(at, ...rest)
       }
     }))
-    await eventually(() => server.watches === 6, 'the other collections')
+    await eventually(() => server.watches === 7, 'the other collections')
     assert.equal(source.current(), EMPTY_INVENTORY)
     release()
     await source.synced
@@ -153,7 +155,7 @@ describe('the inventory of a cluster', () => {
     const server = await cluster()
     const { source, clock, changes, changed } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 7, 'the watches')
+    await eventually(() => server.watches === 8, 'the watches')
     for (let index = 0; index < 20; index++) server.put(path(COLLECTIONS.pods), pod(`p${index}`))
     await changed(() => source.current().pods.length === 21)
     assert.equal(changes(), 2)
@@ -169,7 +171,7 @@ describe('the inventory of a cluster', () => {
     const server = await cluster()
     const { source, changes } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 7, 'the watches')
+    await eventually(() => server.watches === 8, 'the watches')
     const before = source.current()
     server.put(path(COLLECTIONS.pods), pod('a', { startTime: '2026-01-01T00:00:00Z' }))
     server.put(path(COLLECTIONS.services), service())
@@ -196,7 +198,7 @@ describe('an object with a mistake', () => {
     const server = await cluster()
     const { source, lines, changed } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 7, 'the watches')
+    await eventually(() => server.watches === 8, 'the watches')
     const told = () => lines.filter(({ msg }) => msg === 'an object of the cluster is unusable')
     for (let time = 0; time < 3; time++) server.put(path(COLLECTIONS.peerAuthentications), policy('strict'))
     server.put(path(COLLECTIONS.pods), pod('b'))
@@ -216,7 +218,7 @@ describe('an object with a mistake', () => {
     const server = await cluster()
     const { source, changed } = await sourceOf(server)
     await source.synced
-    await eventually(() => server.watches === 7, 'the watches')
+    await eventually(() => server.watches === 8, 'the watches')
     server.put(path(COLLECTIONS.endUserAuthentications), endUserAuthentication(['get']))
     server.put(path(COLLECTIONS.requestAuthentications), requestAuthentication(''))
     server.put(path(COLLECTIONS.pods), pod('b'))
@@ -248,7 +250,7 @@ describe('the end of the following', () => {
     const server = await cluster()
     server.intercept = () => true
     const { source, clock } = await sourceOf(server)
-    await eventually(() => server.requests.length === 7, 'the lists')
+    await eventually(() => server.requests.length === 8, 'the lists')
     await source.close()
     assert.equal(clock.pending, 0)
     assert.equal(source.current(), EMPTY_INVENTORY)

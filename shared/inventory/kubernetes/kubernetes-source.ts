@@ -3,9 +3,10 @@ import { CountersignError } from '../../errors/index.ts'
 import { collectionPath, type KubeClient, keyOf, Reflector } from '../../kube/index.ts'
 import type { Logger } from '../../log/index.ts'
 import { assembleInventory, EMPTY_INVENTORY, sizesOf } from '../assemble.ts'
+import { ANY_NETWORK, type PodNetworks, resolveClaims } from '../claims.ts'
 import { indexPods } from '../pod-index.ts'
 import { endpointsFromSlices } from '../slice-endpoints.ts'
-import type { Inventory, InventorySource } from '../types.ts'
+import type { Inventory, InventorySource, Node } from '../types.ts'
 import { Debounce } from './debounce.ts'
 import { IssueLog } from './issue-log.ts'
 import { KINDS, type Kind, type Values } from './kind.ts'
@@ -15,9 +16,14 @@ export interface KubernetesSourceOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /**
+   * Whether a pod may hold an address outside of its Node's `spec.podCIDRs`. Default: enforced, it may not; without Nodes
+   * that were seen it holds none. Ignored: Nodes are not watched.
+   */
+  readonly podCidrs?: 'enforced' | 'ignored'
 }
 
-type Reflectors = { readonly [K in Kind]: Reflector<Values[K]> }
+type Reflectors = { readonly [K in Exclude<Kind, 'nodes'>]: Reflector<Values[K]> }
 
 /** Changes come in showers, a rollout above all: this much quiet makes them one, and no change waits longer than that. */
 const QUIET_MS = 50
@@ -33,6 +39,8 @@ export class KubernetesSource implements InventorySource {
   readonly synced: Promise<void>
   readonly #log: Logger
   readonly #reflectors: Reflectors
+  /** Undefined where addresses outside of the networks of Nodes are accepted. */
+  readonly #nodes: Reflector<Node> | undefined
   readonly #issues: IssueLog
   readonly #debounce: Debounce
   readonly #listeners = new Set<() => void>()
@@ -52,6 +60,7 @@ export class KubernetesSource implements InventorySource {
       requestAuthentications: follow('requestAuthentications'),
       endUserAuthentications: follow('endUserAuthentications')
     }
+    this.#nodes = options.podCidrs === 'ignored' ? undefined : follow('nodes')
     this.synced = this.#begin()
   }
 
@@ -108,14 +117,19 @@ export class KubernetesSource implements InventorySource {
   }
 
   #assemble(): Inventory {
-    const values = <K extends Kind>(kind: K): Values[K][] => [...this.#reflectors[kind].current().values()]
-    const [pods, services] = [values('pods'), values('services')]
+    const values = <K extends keyof Reflectors>(kind: K): Values[K][] => [...this.#reflectors[kind].current().values()]
+    const services = values('services')
+    const { pods, mirrors } = resolveClaims(values('pods'), {
+      services,
+      networks: this.#nodes === undefined ? ANY_NETWORK : networksOf(this.#nodes.current()),
+      previous: this.#inventory.pods
+    })
     return assembleInventory(this.#inventory, {
       namespaces: values('namespaces'),
       serviceAccounts: [],
       pods,
       services,
-      endpoints: endpointsFromSlices(services, values('endpointSlices'), indexPods(pods)),
+      endpoints: endpointsFromSlices(services, values('endpointSlices'), indexPods(pods, mirrors)),
       peerAuthentications: values('peerAuthentications'),
       requestAuthentications: values('requestAuthentications'),
       endUserAuthentications: values('endUserAuthentications')
@@ -123,6 +137,16 @@ export class KubernetesSource implements InventorySource {
   }
 
   #all(): readonly Pick<Reflector<unknown>, 'synced' | 'subscribe' | 'close'>[] {
-    return Object.values(this.#reflectors)
+    return [...Object.values(this.#reflectors), ...(this.#nodes === undefined ? [] : [this.#nodes])]
+  }
+}
+
+/** A Node that is not known has no network: its pods hold no address until it is seen. */
+function networksOf(nodes: ReadonlyMap<string, Node>): PodNetworks {
+  return name => {
+    if (name === undefined) return []
+    const { podNetworks } = nodes.get(name) ?? { podNetworks: undefined }
+    if (podNetworks === undefined) return []
+    return podNetworks.length === 0 ? undefined : podNetworks
   }
 }

@@ -474,6 +474,11 @@ export declare type Service = Message<"countersign.mesh.v1.Service"> & {
    * @generated from field: repeated string identities = 5;
    */
   identities: string[];
+
+  /**
+   * @generated from field: repeated string pod_identities = 6;
+   */
+  podIdentities: string[];
 };
 
 /**
@@ -578,6 +583,11 @@ export declare type Endpoint = Message<"countersign.mesh.v1.Endpoint"> & {
    * @generated from field: string identity = 4;
    */
   identity: string;
+
+  /**
+   * @generated from field: bool foreign = 5;
+   */
+  foreign: boolean;
 };
 
 /**
