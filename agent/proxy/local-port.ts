@@ -9,22 +9,22 @@ import { smallRegex } from './regex.ts'
  */
 export const LOCAL_PORT_HEADER = 'x-countersign-port'
 
-/** Early header mutations: what the client sent, in any spelling, is removed before the header is set. */
-export const SET_LOCAL_PORT = [
-  {
-    action: {
-      case: 'removeOnMatch',
-      value: { keyMatcher: { matchPattern: smallRegex(likeHeader(LOCAL_PORT_HEADER)) } }
-    }
-  },
-  {
-    action: {
-      case: 'append',
-      value: {
-        // After redirection this is the original destination, which the listener filter has restored.
-        header: { key: LOCAL_PORT_HEADER, value: '%DOWNSTREAM_LOCAL_PORT%' },
-        appendAction: HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
-      }
+/** Header mutation: what the client sent, in any spelling, is removed. */
+export const WITHOUT_LOCAL_PORT = {
+  action: {
+    case: 'removeOnMatch',
+    value: { keyMatcher: { matchPattern: smallRegex(likeHeader(LOCAL_PORT_HEADER)) } }
+  }
+} as const
+
+/** Header mutation: the header is set, after what the client sent is removed. */
+export const SET_LOCAL_PORT = {
+  action: {
+    case: 'append',
+    value: {
+      // After redirection this is the original destination, which the listener filter has restored.
+      header: { key: LOCAL_PORT_HEADER, value: '%DOWNSTREAM_LOCAL_PORT%' },
+      appendAction: HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
     }
   }
-] as const
+} as const
