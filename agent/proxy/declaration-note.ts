@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import type { PortTraffic } from '../../shared/port-traffic/index.ts'
 import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { MetadataSchema } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import {
@@ -15,11 +16,20 @@ import type { WorkloadPort } from './workload-ports.ts'
  * on this chain: on the chain of the port a new reason would close what is open, on the listener it would close all.
  */
 export function declarationNote(ports: readonly WorkloadPort[]): FilterChain {
-  const notes = ports.map(({ number, protocol, reason }) => [number, `${nameOf(protocol)}: ${reason}`])
+  const notes = ports.map(({ number, protocol, reason, traffic }) => [
+    number,
+    `${nameOf(protocol)}: ${reason}${TRAFFIC[traffic]}`
+  ])
   return create(FilterChainSchema, {
     ...blackHole(PORTS.inbound),
     metadata: create(MetadataSchema, { filterMetadata: { 'countersign.dev/ports': Object.fromEntries(notes) } })
   })
+}
+
+const TRAFFIC: Readonly<Record<PortTraffic, string>> = {
+  any: '',
+  http: '; policies on end users hold: HTTP only',
+  none: '; closed: policies on end users require a token, which only HTTP can carry'
 }
 
 // proto3 enums are open.

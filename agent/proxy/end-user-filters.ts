@@ -58,6 +58,14 @@ export const END_USER_FILTERS: readonly HttpFilter[] = [
   place(AFTER_LOGIN, HeaderMutationSchema)
 ]
 
+/**
+ * The filters that remove headers which only the proxy may set, without those that look at tokens: for the port of
+ * probes, which sends requests to the application and checks no token.
+ */
+export const CLAIM_REMOVING_FILTERS: readonly HttpFilter[] = END_USER_FILTERS.filter(({ name }) =>
+  [CLAIMED_HEADERS, AFTER_LOGIN].includes(name)
+)
+
 function place(name: string, ...schemas: readonly DescMessage[]): HttpFilter {
   return create(HttpFilterSchema, {
     name,

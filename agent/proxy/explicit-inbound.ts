@@ -13,7 +13,7 @@ import { workloadPorts } from './workload-ports.ts'
 export const explicitInboundListeners: (workload: Workload, minimumTls: MinimumTls) => readonly Resource[] =
   memoizeKeyed((workload, minimumTls) =>
     workloadPorts(workload).map(port => {
-      const { number, protocol } = port
+      const { number, protocol, traffic } = port
       return listener(inboundListenerName(number), 'inbound', workload.addresses, number, {
         listenerFilters: [TLS_INSPECTOR, HTTP_INSPECTOR],
         filterChains: [
@@ -21,6 +21,7 @@ export const explicitInboundListeners: (workload: Workload, minimumTls: MinimumT
           ...inboundChains({
             name: String(number),
             protocol,
+            traffic,
             mode: modeOf(workload, number),
             minimumTls,
             cluster: inboundClusterName(number)

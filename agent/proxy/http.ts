@@ -1,6 +1,9 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
-import { TypedExtensionConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
+import {
+  type TypedExtensionConfig,
+  TypedExtensionConfigSchema
+} from '../../shared/proto/gen/envoy/config/core/v3/extension_pb.js'
 import { type Filter, FilterSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { RouteConfiguration } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
 import { RouterSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
@@ -15,12 +18,16 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManager_SetCurrentClientCertDetailsSchema as SetCurrentClientCertDetailsSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
-import { HeaderMutationSchema } from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
+import {
+  type HeaderMutation,
+  HeaderMutationSchema
+} from '../../shared/proto/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js'
 import { type Direction, requestLog } from './access-log.ts'
 import { hostRange } from './address.ts'
 import { milliseconds, NEVER } from './duration.ts'
-import { END_USER_FILTERS } from './end-user-filters.ts'
+import { CLAIM_REMOVING_FILTERS, END_USER_FILTERS } from './end-user-filters.ts'
 import { misspelledHeader } from './header-spelling.ts'
+import { SET_LOCAL_PORT, WITHOUT_LOCAL_PORT } from './local-port.ts'
 import { localReply } from './local-reply.ts'
 import { PROBE_REPLY } from './probe-reply.ts'
 import { smallRegex } from './regex.ts'
@@ -33,7 +40,12 @@ export type RouteSource = HttpConnectionManager['routeSpecifier']
 type ManagerParts = Partial<
   Pick<
     HttpConnectionManager,
-    'accessLog' | 'forwardClientCertDetails' | 'setCurrentClientCertDetails' | 'normalizePath' | 'httpFilters'
+    | 'accessLog'
+    | 'earlyHeaderMutationExtensions'
+    | 'forwardClientCertDetails'
+    | 'setCurrentClientCertDetails'
+    | 'normalizePath'
+    | 'httpFilters'
   >
 >
 
@@ -50,6 +62,7 @@ export const inboundHttp = (peer: 'verified' | 'unknown', options: HttpOptions):
     ...(peer === 'verified' ? FORWARD_PEER : DROP_PEER),
     // Policies compare paths: what they see and what the application sees must be one thing (RFC 3986, section 6).
     normalizePath: true,
+    earlyHeaderMutationExtensions: [WITHOUT_FORGERIES, LOCAL_PORT],
     httpFilters: [...END_USER_FILTERS, ROUTER],
     accessLog: [requestLog('inbound'), UNKNOWN_KEY_LOG]
   })
@@ -60,17 +73,22 @@ export const outboundHttp = (options: HttpOptions): Filter => httpFilter('outbou
 // By x-envoy-* headers a request would steer retries, timeouts and statistics of every proxy on its way: one request
 // could become thousands, or name statistics until the memory is full. And x_forwarded_client_cert, which is another
 // header here, is to many an application the one that says who calls.
-const WITHOUT_FORGERIES = create(TypedExtensionConfigSchema, {
-  name: 'envoy.http.early_header_mutation.header_mutation',
-  typedConfig: anyPack(
-    HeaderMutationSchema,
-    create(HeaderMutationSchema, {
-      mutations: ['x-envoy-.*', ...misspelledHeader('x-forwarded-client-cert')].map(expression => ({
-        action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern: smallRegex(expression) } } }
-      }))
-    })
-  )
-})
+const WITHOUT_FORGERIES = earlyMutation(
+  ['x-envoy-.*', ...misspelledHeader('x-forwarded-client-cert')].map(expression => ({
+    action: { case: 'removeOnMatch', value: { keyMatcher: { matchPattern: smallRegex(expression) } } }
+  }))
+)
+const LOCAL_PORT = earlyMutation([WITHOUT_LOCAL_PORT, SET_LOCAL_PORT])
+const NO_LOCAL_PORT = earlyMutation([WITHOUT_LOCAL_PORT])
+
+function earlyMutation(
+  mutations: Exclude<MessageInitShape<typeof HeaderMutationSchema>, HeaderMutation>['mutations'] & object
+): TypedExtensionConfig {
+  return create(TypedExtensionConfigSchema, {
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typedConfig: anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }))
+  })
+}
 
 // No address has a privilege, and x-envoy-internal is added to nothing. An empty list would mean the private ones.
 const NOBODY_INTERNAL = create(InternalAddressConfigSchema, { cidrRanges: [hostRange('255.255.255.255')] })
@@ -137,14 +155,14 @@ export function probeHttp(statPrefix: string, routeConfig: RouteConfiguration, f
       codecType: CodecType.HTTP1,
       statPrefix,
       routeSpecifier: { case: 'routeConfig', value: routeConfig },
-      httpFilters: [...filters, ROUTER],
+      httpFilters: [...CLAIM_REMOVING_FILTERS, ...filters, ROUTER],
       // The kubelet has a time limit for each probe, and ends its connection.
       streamIdleTimeout: NEVER,
       // What has no end is no probe: whoever sends it must not hold a connection for ever.
       requestTimeout: milliseconds(10_000),
       useRemoteAddress: false,
       internalAddressConfig: NOBODY_INTERNAL,
-      earlyHeaderMutationExtensions: [WITHOUT_FORGERIES],
+      earlyHeaderMutationExtensions: [WITHOUT_FORGERIES, NO_LOCAL_PORT],
       generateRequestId: false,
       serverHeaderTransformation: ServerHeader.PASS_THROUGH,
       localReplyConfig: PROBE_REPLY,

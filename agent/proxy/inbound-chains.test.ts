@@ -4,40 +4,14 @@ import { MutualTlsMode, Protocol, type Workload } from '../../shared/proto/gen/c
 import { resourceJson } from '../../test/envoy/index.ts'
 import { explicitInboundListeners } from './explicit-inbound.ts'
 import { newWorkload } from './fixtures.test-support.ts'
+import { type Chain, chainsOf, namesOf } from './inbound-chains.test-support.ts'
 import { redirectInboundListener } from './redirect-inbound.ts'
-import type { MinimumTls } from './tls.ts'
 
 const { HTTP, HTTP2, TCP, TLS, UNSPECIFIED } = Protocol
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
 
 const EVERY_PROTOCOL = [UNSPECIFIED, HTTP, HTTP2, TCP, TLS]
 const EVERY_MODE = [STRICT, PERMISSIVE, DISABLE]
-
-interface Chain {
-  readonly name: string
-  readonly metadata?: object
-  readonly filterChainMatch?: Record<string, unknown>
-  readonly transportSocket?: { readonly typedConfig: Record<string, unknown> }
-  readonly filters?: readonly { readonly typedConfig: Record<string, unknown> }[]
-}
-
-/** The chains of a workload's listeners, by name. */
-function chainsOf(
-  workload: Workload,
-  kind: 'redirect' | 'explicit',
-  minimumTls: MinimumTls = '1.3'
-): Map<string, Chain> {
-  const listeners =
-    kind === 'redirect'
-      ? [redirectInboundListener(workload, minimumTls)]
-      : explicitInboundListeners(workload, minimumTls)
-  const chains = listeners.flatMap(listener => resourceJson(listener)['filterChains'] as unknown as Chain[])
-  return new Map(chains.map(chain => [chain.name, chain]))
-}
-
-/** The names of one port's chains, without the port. */
-const namesOf = (chains: ReadonlyMap<string, Chain>, port: string): string[] =>
-  [...chains.keys()].filter(name => name.startsWith(`${port}/`)).map(name => name.slice(port.length + 1))
 
 const workloadOf = (protocol: Protocol, mode: MutualTlsMode): Workload =>
   newWorkload({ ports: [{ number: 8080, protocol }], mode })

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { PortTraffic } from '../../shared/port-traffic/index.ts'
 import { MutualTlsMode, Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import {
   type Filter,
@@ -7,12 +8,12 @@ import {
 } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { inboundHttp } from './http.ts'
 import { SNI_SUFFIX } from './names.ts'
-import { singleRoute } from './route.ts'
+import { applicationRoute } from './route.ts'
 import { tcpFilter } from './tcp.ts'
 import { HTTP_SERVER_SOCKETS, type MinimumTls, type ServerSockets, TCP_SERVER_SOCKETS } from './tls.ts'
 
 type Mode = 'strict' | 'permissive' | 'disable'
-type Kind = 'http' | 'tcp' | 'tls' | 'unknown'
+type Kind = 'http' | 'tcp' | 'tls' | 'unknown' | 'http-only' | 'unknown-http-only' | 'closed'
 
 /**
  * The filter chains that a port can have. Each has one name and one content, whatever mode and protocol: a change of
@@ -27,6 +28,8 @@ type Kind = 'http' | 'tcp' | 'tls' | 'unknown'
  * - plaintext-http: HTTP in the clear, because it was recognised.
  * - untouched: bytes in the clear, as they are.
  * - untouched-tls: TLS as it is.
+ * - mtls-marked-rest: as mtls-marked, for a port that takes HTTP only: whatever ALPN says, it is read as HTTP.
+ * - closed: every connection is closed.
  */
 type Chain =
   | 'mtls'
@@ -38,10 +41,16 @@ type Chain =
   | 'plaintext-http'
   | 'untouched'
   | 'untouched-tls'
+  | 'mtls-marked-rest'
+  | 'closed'
 
 // No chain for a connection means that it is closed. An application's own TLS is no proof of who calls: strict ports
 // refuse it, outside the mesh's. Permissive ports pass it on where there may be some: on those that are declared as TLS,
 // and on those of which nothing was said.
+//
+// On a port that takes HTTP only, no chain passes bytes: what is not recognised as HTTP goes to the HTTP codec, which
+// closes what it cannot read. Where nothing was declared, the chains of recognised HTTP stay beside those: their open
+// connections carry checked requests, and outlive the arrival of a policy.
 const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> = {
   http: {
     strict: ['mtls'],
@@ -62,13 +71,25 @@ const CHAINS: Readonly<Record<Kind, Readonly<Record<Mode, readonly Chain[]>>>> =
     strict: ['mtls-marked-http', 'mtls-marked', 'mtls-unmarked-http', 'mtls-unmarked'],
     permissive: ['mtls-marked-http', 'mtls-marked', 'plaintext-http', 'untouched', 'untouched-tls'],
     disable: ['plaintext-http', 'untouched', 'untouched-tls']
-  }
+  },
+  'http-only': {
+    strict: ['mtls'],
+    permissive: ['mtls', 'plaintext'],
+    disable: ['plaintext']
+  },
+  'unknown-http-only': {
+    strict: ['mtls-marked-http', 'mtls-marked-rest', 'mtls-unmarked-http', 'mtls'],
+    permissive: ['mtls-marked-http', 'mtls-marked-rest', 'mtls', 'plaintext-http', 'plaintext'],
+    disable: ['plaintext-http', 'plaintext']
+  },
+  closed: { strict: ['closed'], permissive: ['closed'], disable: ['closed'] }
 }
 
 interface ChainContent {
   readonly match: MessageInitShape<typeof FilterChainSchema>['filterChainMatch'] & object
   readonly sockets?: ServerSockets
-  readonly filter: (cluster: string) => Filter
+  /** Absent: connections are closed. */
+  readonly filter?: (cluster: string) => Filter
 }
 
 const tcp = (cluster: string): Filter => tcpFilter('inbound', cluster)
@@ -76,7 +97,7 @@ const tcpOverMutualTls = (cluster: string): Filter => tcpFilter('inbound', clust
 const http =
   (peer: 'verified' | 'unknown') =>
   (cluster: string): Filter =>
-    inboundHttp(peer, { routes: { case: 'routeConfig', value: singleRoute(cluster, { retry: false }) } })
+    inboundHttp(peer, { routes: { case: 'routeConfig', value: applicationRoute(cluster) } })
 
 // What is neither is closed; every connection is one of the two once the TLS inspector has seen it.
 const TLS = { transportProtocol: 'tls' }
@@ -104,7 +125,9 @@ const CONTENT: Readonly<Record<Chain, ChainContent>> = {
   plaintext: { match: CLEAR, filter: http('unknown') },
   'plaintext-http': { match: { ...CLEAR, ...HTTP_FOUND }, filter: http('unknown') },
   untouched: { match: CLEAR, filter: tcp },
-  'untouched-tls': { match: TLS, filter: tcp }
+  'untouched-tls': { match: TLS, filter: tcp },
+  'mtls-marked-rest': { match: MARKED, sockets: HTTP_SERVER_SOCKETS.proxies, filter: http('verified') },
+  closed: { match: {} }
 }
 
 const MODES: Readonly<Record<MutualTlsMode, Mode>> = {
@@ -123,11 +146,27 @@ const KINDS: Readonly<Record<Protocol, Kind>> = {
   [Protocol.TLS]: 'tls'
 }
 
+// proto3 enums are open: a value that is not known here is one that a newer authority knows.
+const declaredKind = (protocol: Protocol): Kind => KINDS[protocol] ?? 'unknown'
+
+/** The kind of a port by what it declares, and by what callers may send there. */
+function kindOf({ protocol, traffic }: Pick<InboundPort, 'protocol' | 'traffic'>): Kind {
+  switch (traffic) {
+    case 'any':
+      return declaredKind(protocol)
+    case 'http':
+      return declaredKind(protocol) === 'http' ? 'http-only' : 'unknown-http-only'
+    case 'none':
+      return 'closed'
+  }
+}
+
 /** What the chains of one port, or of all undeclared ports together, are made from. */
 export interface InboundPort {
   /** Before the chain's own name; the port number, usually. */
   readonly name: string
   readonly protocol: Protocol
+  readonly traffic: PortTraffic
   readonly mode: MutualTlsMode
   readonly minimumTls: MinimumTls
   readonly cluster: string
@@ -137,16 +176,14 @@ export interface InboundPort {
 
 export function inboundChains(port: InboundPort): readonly FilterChain[] {
   const destination = port.destinationPort === undefined ? {} : { destinationPort: port.destinationPort }
-  // proto3 enums are open: a value that is not known here is one that a newer authority knows.
-  const kind = KINDS[port.protocol] ?? 'unknown'
   const mode = MODES[port.mode] ?? 'strict'
-  return CHAINS[kind][mode].map(chain => {
+  return CHAINS[kindOf(port)][mode].map(chain => {
     const { match, sockets, filter } = CONTENT[chain]
     return create(FilterChainSchema, {
       name: `${port.name}/${chain}`,
       filterChainMatch: { ...match, ...destination },
       ...(sockets === undefined ? {} : { transportSocket: sockets[port.minimumTls] }),
-      filters: [filter(port.cluster)]
+      filters: filter === undefined ? [] : [filter(port.cluster)]
     })
   })
 }

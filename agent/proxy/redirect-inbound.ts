@@ -12,7 +12,7 @@ import { memoizeKeyed } from './memoize.ts'
 import { NAMES, PORTS } from './names.ts'
 import { blackHole } from './redirect-outbound.ts'
 import type { MinimumTls } from './tls.ts'
-import { workloadPorts } from './workload-ports.ts'
+import { redirectedPorts, undeclaredTraffic } from './workload-ports.ts'
 
 /**
  * The listener of all incoming connections. Ports of which nothing is known are under the mode of the workload:
@@ -23,13 +23,14 @@ export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTl
     listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
       listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
       filterChains: [
-        declarationNote(workloadPorts(workload)),
+        declarationNote(redirectedPorts(workload)),
         // Recognised as HTTP, it would be passed on to the outbound listener, and be answered with what became of it.
         blackHole(PORTS.outbound, 'black-hole-outbound'),
-        ...workloadPorts(workload).flatMap(({ number, protocol }) =>
+        ...redirectedPorts(workload).flatMap(({ number, protocol, traffic }) =>
           inboundChains({
             name: String(number),
             protocol,
+            traffic,
             mode: modeOf(workload, number),
             minimumTls,
             cluster: protocol === Protocol.HTTP2 ? NAMES.cluster.inboundHttp2 : NAMES.cluster.inbound,
@@ -39,6 +40,7 @@ export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTl
         ...inboundChains({
           name: 'undeclared',
           protocol: Protocol.UNSPECIFIED,
+          traffic: undeclaredTraffic(workload),
           mode: workload.mode,
           minimumTls,
           cluster: NAMES.cluster.inbound
