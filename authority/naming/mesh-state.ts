@@ -20,6 +20,7 @@ import { nameOf, Relations } from './relations.ts'
 import { reuse, reuseMap } from './reuse.ts'
 import { serviceMessage } from './service-message.ts'
 import { reportUnchecked } from './unchecked.ts'
+import { reportUnreadable } from './unreadable.ts'
 import { workloadMessage } from './workload-message.ts'
 import { workloadPorts } from './workload-port.ts'
 
@@ -49,6 +50,7 @@ export function meshState(
   known: Known = NOTHING_KNOWN
 ): MeshState {
   const problems = new ProblemList()
+  reportUnreadable(inventory.unreadablePolicies, problems)
   reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
   const relations = new Relations(inventory, settings.rootNamespace, problems)
   const builder = new Builder(settings, relations, problems, known, previous)
@@ -145,6 +147,7 @@ class Builder {
       this.#previous?.workloadsByNode.get(pod.node)?.get(pod.uid),
       [
         ...[pod, policy.key, ...services, ...endUsers.required, ...endUsers.accepted],
+        ...(endUsers.unreadable ?? []),
         ...endUsers.required.filter(({ login }) => login !== undefined).map(this.#discovered)
       ],
       this.#problems,

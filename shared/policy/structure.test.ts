@@ -42,7 +42,7 @@ describe('an object that a schema passes over or cannot judge is refused', () =>
         const inner = open === '[' ? '' : '1'
         const text = `"spec":{"selector":${open.repeat(depth)}${inner}${close.repeat(depth)}}`
         assert.deepEqual(issuesOf(peer(text)), [
-          'spec.selector' + (open === '[' ? '[0]' : '.a') + ': expected at most 32 levels, got more'
+          `spec.selector${open === '[' ? '[0]' : '.a'}: expected at most 32 levels, got more`
         ])
       }
   })

@@ -24,7 +24,10 @@ export function mergeDeclarations(
   previousOwners: ReadonlyMap<string, string>
 ): Merged {
   const problems: Problem[] = []
-  const accepted = withoutDuplicates(files.flat(), previousOwners, problems)
+  // Policies that cannot be understood close, each for itself: none of them makes another unnecessary.
+  const unreadable = files.flat().filter(({ kind }) => kind === 'UnreadablePolicy')
+  const readable = files.flat().filter(({ kind }) => kind !== 'UnreadablePolicy')
+  const accepted = withoutDuplicates(readable, previousOwners, problems)
   const pods = valuesOf(accepted, 'Pod')
   const services = valuesOf(accepted, 'Service')
   const index = indexPods(pods)
@@ -39,7 +42,8 @@ export function mergeDeclarations(
     endpoints: [...endpointsFromSelectors(services, index), ...endpointsFromSlices(selectorless, slices, index)],
     peerAuthentications: valuesOf(accepted, 'PeerAuthentication'),
     requestAuthentications: valuesOf(accepted, 'RequestAuthentication'),
-    endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication')
+    endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication'),
+    unreadablePolicies: valuesOf(unreadable, 'UnreadablePolicy')
   }
   const secrets = valuesOf(accepted, 'Secret')
   return { inventory, secrets, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }
