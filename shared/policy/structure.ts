@@ -27,7 +27,7 @@ export function structureIssue(object: unknown): PolicyIssue | undefined {
       return { path: at, message: `expected at most ${MOST_FIELDS} fields, got ${entries.length}` }
     for (const [key, inner] of entries) {
       if (path.length === 0 && NOT_READ.has(key)) continue
-      if (key === '__proto__') return { path: [...at, key], message: 'not allowed as a key', unknownField: true }
+      if (key === '__proto__') return { path: [...at, key], message: 'not allowed as a key' }
       if (key.length > LONGEST_KEY)
         return { path: at, message: `expected keys of at most ${LONGEST_KEY} characters, got one of ${key.length}` }
       pending.push({ path: [...path, Array.isArray(value) ? Number(key) : key], value: inner })
