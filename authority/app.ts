@@ -14,6 +14,7 @@ import { AUTHORITY_SERVER_OPTIONS, InjectedServer, listenTls, serviceDefinition 
 import type { Issuer, TrustBundle } from '../shared/x509/index.ts'
 import { identifyPeer, podTokenVerifier } from './authentication/index.ts'
 import { CertificateSecrets, type Trust } from './certificate-secrets/index.ts'
+import { DefinitionCheck, definitionProblems } from './definitions/index.ts'
 import { addDistributionService, addEndUserKeysService } from './distribution/index.ts'
 import { type Foundations, onFolder, onKubernetes, type Start } from './foundations.ts'
 import { certificateAuthorityService, DEFAULT_LIFETIMES } from './issuance/index.ts'
@@ -26,7 +27,7 @@ import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { ServingCertificate } from './serving/index.ts'
 import { type Surroundings, surroundings } from './settings.ts'
-import { policyStatuses, StatusWriter } from './status/index.ts'
+import { policyStatuses, StatusWriter, unreadableStatuses } from './status/index.ts'
 
 const clock = systemClock
 
@@ -196,26 +197,30 @@ function lead(client: KubeClient, led: Led, begin: Start): void {
   opened.push(() => elector.close())
   metrics.onLeader(false)
   elector.subscribe(leader => metrics.onLeader(leader))
-  tellStatuses(client, elector, led, begin)
+  const definitions = new DefinitionCheck({ client, clock, random: Math.random, log, observer: metrics.definitions })
+  opened.push(() => definitions.close())
+  tellStatuses(client, elector, { ...led, definitions }, begin)
   deliverSecrets(client, elector, led, begin)
 }
 
 function tellStatuses(
   client: KubeClient,
   leadership: LeaderElector,
-  { source, mesh, keys }: Led,
+  { source, mesh, keys, definitions }: Led & { readonly definitions: DefinitionCheck },
   { options, log, opened }: Start
 ): void {
   const writer = new StatusWriter({ client, leadership, clock, random: Math.random, log })
   opened.push(() => writer.close())
-  const statuses = () =>
-    policyStatuses({
+  const statuses = () => [
+    ...policyStatuses({
       inventory: source.current(),
       rootNamespace: options.systemNamespace,
-      problems: mesh.problems,
+      problems: [...mesh.problems, ...definitionProblems(definitions.current(), source.current())],
       keysOf: tokens => keys.current().get(keySetName(tokens))
-    })
-  for (const changing of [source, keys]) opened.push(changing.subscribe(() => writer.want(statuses)))
+    }),
+    ...unreadableStatuses(source.current(), options.systemNamespace)
+  ]
+  for (const changing of [source, keys, definitions]) opened.push(changing.subscribe(() => writer.want(statuses)))
   writer.want(statuses)
 }
 

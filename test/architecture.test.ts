@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'authority/issuance': ['authority/authentication', 'authority/root'],
   'authority/root': [],
   'authority/naming': [],
+  'authority/definitions': [],
   'authority/distribution': [],
   'authority/serving': [],
   'authority/mesh': ['authority/authentication', 'authority/naming'],

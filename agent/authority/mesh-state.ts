@@ -135,7 +135,8 @@ function checkEndUsers({ providers, rules }: EndUserChecks): void {
   for (const { login } of providers) if (login !== undefined) checkLogin(login)
   for (const rule of rules) {
     if (rule.providers.length === 0) throw new Error('end_users.rules.providers: expected at least one')
-    const unknown = rule.providers.find(name => !names.has(name))
+    const named = [...rule.providers, ...rule.alsoRequired, ...rule.optionalProviders]
+    const unknown = named.find(name => !names.has(name))
     if (unknown !== undefined)
       throw new Error(`end_users.rules.providers: expected names of providers, got ${JSON.stringify(unknown)}`)
   }

@@ -15,14 +15,21 @@ export const headerKey = (provider: string): string => `header of ${provider}`
 // As Istio has them: text with spaces, which policies compare word by word (RFC 8693, section 4.2).
 const SPACE_DELIMITED = ['permission', 'scope']
 
-/** `jwks`: empty while there are no keys. */
-export const jwtProvider = (provider: TokenProvider, jwks: string): JwtProvider =>
+/**
+ * @param jwks empty while there are no keys
+ * @param together names of providers whose tokens are verified beside those of others in one request
+ */
+export const jwtProvider = (
+  provider: TokenProvider,
+  jwks: string,
+  together: ReadonlySet<string> = new Set()
+): JwtProvider =>
   create(JwtProviderSchema, {
     issuer: provider.issuer,
     audiences: provider.audiences,
     requireExpiration: provider.requireExpiration,
     jwksSourceSpecifier: local(jwks === '' ? NOBODYS_KEY : jwks),
-    forward: provider.forward || removedBy(provider) === 'script',
+    forward: provider.forward || removedBy(provider, together) === 'script',
     ...placesOf(provider),
     forwardPayloadHeader: provider.payloadHeader,
     claimToHeaders: provider.claimHeaders.map(({ header, claim }) => ({ headerName: header, claimName: claim })),
@@ -35,10 +42,11 @@ export const jwtProvider = (provider: TokenProvider, jwks: string): JwtProvider 
 
 /**
  * Who removes a token that the application is not to have. Envoy removes a parameter by writing the whole query anew,
- * with its other parameters decoded: `a=%26x=2` would become two, and `a=%20` no longer be a URL.
+ * with its other parameters decoded: `a=%26x=2` would become two, and `a=%20` no longer be a URL. And it removes a token as
+ * soon as it is verified, before the next provider has looked for it.
  */
-export const removedBy = (provider: TokenProvider): 'envoy' | 'script' =>
-  tokenPlaces(provider).params.length === 0 ? 'envoy' : 'script'
+export const removedBy = (provider: TokenProvider, together: ReadonlySet<string> = new Set()): 'envoy' | 'script' =>
+  tokenPlaces(provider).params.length === 0 && !together.has(provider.name) ? 'envoy' : 'script'
 
 /** Where tokens are looked for. */
 export interface TokenPlaces {

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import type { EndUserChecks } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
 import { INVALID_TOKEN } from './token-challenge.ts'
+import { verifiedTogether } from './token-presence.ts'
 import { headerKey, removedBy, tokenPlaces } from './token-providers.ts'
 
 /**
@@ -13,23 +14,26 @@ import { headerKey, removedBy, tokenPlaces } from './token-providers.ts'
  * - A cookie that the application is not to have is removed, and so is a parameter, and whatever Envoy leaves to this
  *   script because of it.
  */
-export const afterVerification = ({ providers }: EndUserChecks): Lua =>
-  create(LuaSchema, {
+export function afterVerification(checks: EndUserChecks): Lua {
+  const together = verifiedTogether(checks)
+  return create(LuaSchema, {
     clearRouteCache: false,
     defaultSourceCode: { specifier: { case: 'inlineString', value: SCRIPT } },
     filterContext: {
-      providers: providers.map(provider => {
+      providers: checks.providers.map(provider => {
         const { headers, params, cookies } = tokenPlaces(provider)
         return {
           header: headerKey(provider.name),
           forward: provider.forward,
-          headers: removedBy(provider) === 'envoy' ? [] : headers.map(({ name, prefix }) => ({ name, prefix })),
+          headers:
+            removedBy(provider, together) === 'envoy' ? [] : headers.map(({ name, prefix }) => ({ name, prefix })),
           params: [...params],
           cookies: [...cookies]
         }
       })
     }
   })
+}
 
 // Cookies are written as in RFC 6265, section 4.2.1, but several lines of them are taken as well, and made one. In a
 // query, a semicolon is taken for an ampersand by some (HTML 4.01, appendix B.2.2).

@@ -13,6 +13,7 @@ export class AuthorityMetrics {
   readonly #agents: Gauge
   readonly #sent: Counter<'type'>
   readonly #rejected: Counter<'type'>
+  readonly #pruningDefinitions: Gauge<'kind'>
   readonly #keyFetches: Counter<'outcome'>
   readonly #keySets: Gauge<'condition'>
   readonly #oldestKeySet: Gauge
@@ -47,6 +48,11 @@ export class AuthorityMetrics {
       'mesh_responses_rejected_total',
       'Responses that an agent refused, by resource type.',
       'type'
+    )
+    this.#pruningDefinitions = gauge(
+      'definitions_pruning',
+      '1 where the CustomResourceDefinition of a kind of policy drops unknown fields before they can be refused, else 0.',
+      'kind'
     )
     this.#keyFetches = counter('key_fetches_total', "Fetches of token issuers' keys, by outcome.", 'outcome')
     this.#keySets = gauge('key_sets', 'Key sets of token issuers that policies want, by condition.', 'condition')
@@ -95,6 +101,10 @@ export class AuthorityMetrics {
     onSent: (_node, typeUrl) => this.#sent.inc({ type: shortType(typeUrl) }),
     onAccepted: () => {},
     onRejected: (_node, typeUrl) => this.#rejected.inc({ type: shortType(typeUrl) })
+  }
+
+  readonly definitions = {
+    onDefinition: (kind: string, prunes: boolean): void => this.#pruningDefinitions.set({ kind }, prunes ? 1 : 0)
   }
 
   readonly keys = {

@@ -1,6 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { Inventory, Labels, Pod } from '../../shared/inventory/index.ts'
-import type { EndUserAuthentication, RequestAuthentication, TokenSource } from '../../shared/policy/index.ts'
+import type {
+  EndUserAuthentication,
+  RequestAuthentication,
+  TokenSource,
+  UnreadablePolicy
+} from '../../shared/policy/index.ts'
 import {
   type EndUserChecks,
   EndUserChecksSchema,
@@ -12,11 +17,15 @@ import {
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { type Discovered, loginMessage, loginOf } from './login.ts'
 import type { KeySetNames } from './mesh-message.ts'
+import { requiredProviders, requireTokens } from './required-tokens.ts'
+import { refusingAll } from './unreadable.ts'
 
 /** The policies on end users that select one pod, the oldest first; the same objects as in the inventory. */
 export interface SelectedEndUserPolicies {
   readonly required: readonly EndUserAuthentication[]
   readonly accepted: readonly RequestAuthentication[]
+  /** Those that cannot be understood. Where there are some, every request is refused. */
+  readonly unreadable?: readonly UnreadablePolicy[]
 }
 
 /**
@@ -89,7 +98,8 @@ function byAge(a: Policy, b: Policy): number {
 
 /**
  * What a workload asks of tokens; undefined where no policy selects it. A path belongs to the oldest
- * EndUserAuthentication that protects it; RequestAuthentications hold where none does.
+ * EndUserAuthentication that protects it; RequestAuthentications hold where none does, but a token that one of their
+ * rules requires must be there in any case.
  *
  * @param discovered the same object for a policy while its issuer says the same
  */
@@ -98,8 +108,8 @@ export function endUserChecks(
   keySetName: KeySetNames,
   discovered: Discovered
 ): EndUserChecks | undefined {
-  const { required, accepted } = policies
-  if (required.length === 0 && accepted.length === 0) return undefined
+  const { required, accepted, unreadable = [] } = policies
+  if (required.length + accepted.length + unreadable.length === 0) return undefined
   const own = required.map(policy => {
     const name = `EndUserAuthentication/${policy.namespace}/${policy.name}`
     const provider = providerOf(name, policy.source, keySetName)
@@ -116,10 +126,12 @@ export function endUserChecks(
       )
     )
     .sort((a, b) => compare(a.issuer, b.issuer) || compare(a.name, b.name))
-  return create(EndUserChecksSchema, {
+  const checks = create(EndUserChecksSchema, {
     providers: [...own.map(({ provider }) => provider), ...others],
     rules: [...own.map(({ rule }) => rule), ...(others.length === 0 ? [] : [acceptingRule(others)])]
   })
+  requireTokens(checks.rules, requiredProviders(accepted))
+  return unreadable.length === 0 ? checks : refusingAll(checks)
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -21,6 +21,7 @@ import { nameOf, Relations } from './relations.ts'
 import { reuse, reuseMap } from './reuse.ts'
 import { serviceMessage } from './service-message.ts'
 import { reportUnchecked } from './unchecked.ts'
+import { reportUnreadable } from './unreadable.ts'
 import { workloadMessage } from './workload-message.ts'
 import { workloadPorts } from './workload-port.ts'
 
@@ -50,6 +51,7 @@ export function meshState(
   known: Known = NOTHING_KNOWN
 ): MeshState {
   const problems = new ProblemList()
+  reportUnreadable(inventory.unreadablePolicies, problems)
   reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
   reportUnheldAddresses(inventory.pods, problems)
   const relations = new Relations(inventory, settings.rootNamespace, problems)
@@ -148,6 +150,7 @@ class Builder {
       this.#previous?.workloadsByNode.get(pod.node)?.get(pod.uid),
       [
         ...[pod, policy.key, ...services, ...endUsers.required, ...endUsers.accepted],
+        ...(endUsers.unreadable ?? []),
         ...endUsers.required.filter(({ login }) => login !== undefined).map(this.#discovered)
       ],
       this.#problems,

@@ -2,6 +2,8 @@
 export interface NamingProblem {
   readonly kind: /** It has no effect at all. */
     | 'policy-ignored'
+    /** It cannot be understood, and closes what it selects. */
+    | 'policy-unreadable'
     /** It has none on some of the pods that it selects. */
     | 'policy-overridden'
     | 'protocol-conflict'

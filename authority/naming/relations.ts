@@ -11,6 +11,7 @@ import {
 import { EndUserPolicies, type SelectedEndUserPolicies } from './end-user-policy.ts'
 import { type EffectivePolicy, PeerPolicies } from './peer-policy.ts'
 import type { ProblemList } from './problem.ts'
+import { STRICT_EVERYWHERE, UnreadablePolicies } from './unreadable.ts'
 
 /** Who belongs to whom in an inventory: worked out once, then looked up. */
 export class Relations {
@@ -22,6 +23,7 @@ export class Relations {
   readonly #selecting = new Map<Pod, Service[]>()
   readonly #policies: PeerPolicies
   readonly #endUsers: EndUserPolicies
+  readonly #unreadable: UnreadablePolicies
   readonly #effective = new Map<Pod, EffectivePolicy>()
 
   constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList) {
@@ -32,6 +34,7 @@ export class Relations {
       inventory.requestAuthentications,
       rootNamespace
     )
+    this.#unreadable = new UnreadablePolicies(inventory.unreadablePolicies, rootNamespace)
     this.#endpoints = new Map(inventory.endpoints.map(entry => [`${entry.namespace}/${entry.service}`, entry]))
     this.services = inventory.services
       .filter(({ type, ports }) => type !== 'ExternalName' && ports.length > 0)
@@ -56,13 +59,13 @@ export class Relations {
   policyOf = (pod: Pod): EffectivePolicy => {
     const known = this.#effective.get(pod)
     if (known !== undefined) return known
-    const policy = this.#policies.effective(pod)
+    const policy = this.#unreadable.peersSelecting(pod).length > 0 ? STRICT_EVERYWHERE : this.#policies.effective(pod)
     this.#effective.set(pod, policy)
     return policy
   }
 
   endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies {
-    return this.#endUsers.selecting(pod)
+    return { ...this.#endUsers.selecting(pod), unreadable: this.#unreadable.endUsersSelecting(pod) }
   }
 
   /** The pods that a Service selects, and those that its endpoints name; none that has ended. */

@@ -13,8 +13,8 @@ import {
   checkEndUserAuthentication,
   checkPeerAuthentication,
   checkRequestAuthentication,
-  describeIssue,
-  type PolicyResult
+  type PolicyResult,
+  unreadablePolicy
 } from '../../shared/policy/index.ts'
 import { type PolicyKind, subjectOf } from './policy-status.ts'
 
@@ -28,7 +28,7 @@ export interface LivePolicy {
   /** `status.conditions`, whatever that is. */
   readonly conditions: unknown
   /** What is wrong with it, if it cannot be understood. */
-  readonly problem: string | undefined
+  readonly issues: readonly string[] | undefined
 }
 
 interface KindReader {
@@ -104,10 +104,6 @@ function livePolicy(kind: PolicyKind, object: KubeObject): LivePolicy {
     resourceVersion,
     generation,
     conditions: record(object['status'])?.['conditions'],
-    problem: result.ok ? undefined : problemOf(result.issues.map(describeIssue))
+    issues: result.ok ? undefined : unreadablePolicy(kind, object, result.issues).issues
   }
-}
-
-function problemOf([first = 'it is not valid', ...others]: readonly string[]): string {
-  return others.length === 0 ? first : `${first}; and ${others.length} more`
 }

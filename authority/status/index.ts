@@ -8,3 +8,4 @@
 
 export { policyStatuses, type StatusInputs } from './policy-statuses.ts'
 export { StatusWriter, type StatusWriterOptions } from './status-writer.ts'
+export { unreadableStatuses } from './unreadable-statuses.ts'

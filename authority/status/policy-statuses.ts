@@ -75,7 +75,7 @@ function accepted(problems: readonly Problem[]): Condition {
   return condition('Accepted', 'True', 'AcceptedWithProblems', named(messages, '; '))
 }
 
-function workloadsSelected(accounts: readonly string[]): Condition {
+export function workloadsSelected(accounts: readonly string[]): Condition {
   if (accounts.length === 0)
     return condition('WorkloadsSelected', 'False', 'NoWorkload', 'no pod that has a proxy is selected')
   const message = `selects pods of the service accounts ${named(accounts, ', ')}`

@@ -28,6 +28,16 @@ export class SelectedAccounts {
     const isRoot = namespace === this.#rootNamespace
     // Istio, PeerAuthentication: with a selector it has no effect in the root namespace.
     if (isRoot && selector !== undefined && kind === 'PeerAuthentication') return []
+    return this.#select(namespace, selector)
+  }
+
+  /** The same for a policy that cannot be understood: every kind of them closes what its selector selects. */
+  ofUnreadable({ namespace, selector }: Omit<Selecting, 'kind'>): readonly string[] {
+    return this.#select(namespace, selector)
+  }
+
+  #select(namespace: string, selector: Labels | undefined): readonly string[] {
+    const isRoot = namespace === this.#rootNamespace
     const wanted = Object.entries(selector ?? {})
     const accounts = new Set<string>()
     for (const { namespace: of, labels, serviceAccount } of isRoot

@@ -226,19 +226,22 @@ describe('the status of a policy', () => {
         observedGeneration
       ]),
       [
-        ['Ready', 'False', 'Invalid', 2],
-        ['Accepted', 'False', 'Invalid', 2],
-        ['WorkloadsSelected', 'Unknown', 'Invalid', 2]
+        ['Ready', 'False', 'InvalidClosed', 2],
+        ['Accepted', 'False', 'InvalidClosed', 2],
+        ['WorkloadsSelected', 'Unknown', 'InvalidClosed', 2]
       ]
     )
-    assert.match(String(messageOf(server, 'Accepted')), /^spec\.mtls\.mode: expected one of .*; and 1 more$/)
+    assert.match(
+      String(messageOf(server, 'Accepted')),
+      /^spec\.mtls\.mode: expected one of .*; spec\.more: unknown field; .* Until the policy is corrected or deleted, the workloads that it selects accept mutual TLS alone \(STRICT\) on every port$/
+    )
     assert.deepEqual(
       lines.filter(({ level }) => level === 'warn'),
       []
     )
   })
 
-  it('says of a policy that became invalid that what it said before holds on', async () => {
+  it('says of a policy that became invalid that it closes, before anything else is wanted', async () => {
     const server = await cluster(policy('a'))
     const { writer, leadership, until } = await writing(server)
     writer.want(() => [wantedOf('a')])
@@ -246,7 +249,7 @@ describe('the status of a policy', () => {
     await until(() => conditionsOf(server).length > 0, 'the status')
     const before = server.find(POLICIES, 'a', 'shop')?.['status']
     server.put(POLICIES, policy('a', 2, { spec: { mtls: { mode: 'strict' } }, status: before }))
-    await until(() => String(messageOf(server, 'Ready')).includes('holds on'), 'the verdict')
+    await until(() => String(messageOf(server, 'Ready')).includes('Until the policy is corrected'), 'the verdict')
   })
 })
 

@@ -1,7 +1,7 @@
 import { difference } from './conditions.ts'
 import type { LivePolicy } from './followed-policies.ts'
 import { type PolicyStatus, subjectOf } from './policy-status.ts'
-import { invalidConditions } from './policy-statuses.ts'
+import { closedConditions, INVALID_CLOSED } from './unreadable-statuses.ts'
 
 type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
 
@@ -68,10 +68,9 @@ export class WriteSchedule {
 
   #wantedOf(subject: string, live: LivePolicy): Wanted | undefined {
     const wanted = this.#wanted.get(subject)
-    if (live.problem === undefined) return wanted
-    // What is in the mesh of a policy that is not valid is what it said before.
-    const effect = wanted === undefined ? '' : '; what it said when it was valid holds on'
-    const conditions = invalidConditions(live.kind, `${live.problem}${effect}`)
+    if (live.issues === undefined || wanted?.conditions.some(({ reason }) => reason === INVALID_CLOSED)) return wanted
+    // What is wanted was worked out before the policy became so.
+    const conditions = closedConditions(live.kind, { issues: live.issues })
     return { conditions, ...(live.generation === undefined ? {} : { generation: live.generation }) }
   }
 

@@ -12,7 +12,8 @@ export const EMPTY_INVENTORY: Inventory = Object.freeze({
   endpoints: Object.freeze([]),
   peerAuthentications: Object.freeze([]),
   requestAuthentications: Object.freeze([]),
-  endUserAuthentications: Object.freeze([])
+  endUserAuthentications: Object.freeze([]),
+  unreadablePolicies: Object.freeze([])
 })
 
 /**
@@ -28,7 +29,12 @@ export function assembleInventory(previous: Inventory, next: Lists): Inventory {
     endpoints: keep(previous.endpoints, next.endpoints, ({ namespace, service }) => `${namespace}/${service}`),
     peerAuthentications: keep(previous.peerAuthentications, next.peerAuthentications, keyOf),
     requestAuthentications: keep(previous.requestAuthentications, next.requestAuthentications, keyOf),
-    endUserAuthentications: keep(previous.endUserAuthentications, next.endUserAuthentications, keyOf)
+    endUserAuthentications: keep(previous.endUserAuthentications, next.endUserAuthentications, keyOf),
+    unreadablePolicies: keep(
+      previous.unreadablePolicies,
+      next.unreadablePolicies,
+      policy => `${policy.kind} ${keyOf(policy)}`
+    )
   }
   const kinds = Object.keys(inventory) as (keyof Inventory)[]
   return kinds.every(kind => inventory[kind] === previous[kind]) ? previous : Object.freeze(inventory)
@@ -42,7 +48,8 @@ export function sizesOf({ namespaces, pods, services, ...rest }: Inventory): Rea
     services: services.length,
     peerAuthentications: rest.peerAuthentications.length,
     requestAuthentications: rest.requestAuthentications.length,
-    endUserAuthentications: rest.endUserAuthentications.length
+    endUserAuthentications: rest.endUserAuthentications.length,
+    unreadablePolicies: rest.unreadablePolicies.length
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ZodError } from 'zod'
-import type { PolicyResult } from '../policy/index.ts'
+import { type PolicyResult, type UnreadablePolicy, unreadablePolicy } from '../policy/index.ts'
 
 export { formatPath } from '../policy/index.ts'
 
@@ -23,10 +23,19 @@ export interface Normalised<T> {
   readonly warnings?: readonly Issue[]
 }
 
-export function normalisedPolicy<Policy>(result: PolicyResult<Policy>): Normalised<Policy> {
-  if (!result.ok) return { value: undefined, issues: result.issues }
-  return { value: result.policy, issues: [], warnings: result.warnings }
+/** A policy that cannot be understood has a value all the same: what it was to restrict is closed. */
+export function normalisedPolicy<Policy>(
+  kind: UnreadablePolicy['kind'],
+  check: (object: unknown) => PolicyResult<Policy>
+): (object: unknown) => Normalised<Policy | UnreadablePolicy> {
+  return object => {
+    const result = check(object)
+    if (!result.ok) return { value: unreadablePolicy(kind, object, result.issues), issues: result.issues }
+    return { value: result.policy, issues: [], warnings: result.warnings }
+  }
 }
+
+export const isUnreadable = (value: object): value is UnreadablePolicy => 'issues' in value
 
 /**
  * What a schema refused. The schemas of this room say only what is allowed; the value is added here, except for a

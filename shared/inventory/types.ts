@@ -1,4 +1,9 @@
-import type { EndUserAuthentication, PeerAuthentication, RequestAuthentication } from '../policy/index.ts'
+import type {
+  EndUserAuthentication,
+  PeerAuthentication,
+  RequestAuthentication,
+  UnreadablePolicy
+} from '../policy/index.ts'
 
 /** A namespace. */
 export interface Namespace {
@@ -167,6 +172,8 @@ export interface Inventory {
   readonly peerAuthentications: readonly PeerAuthentication[]
   readonly requestAuthentications: readonly RequestAuthentication[]
   readonly endUserAuthentications: readonly EndUserAuthentication[]
+  /** Policies that are there and cannot be understood. They close what they select. */
+  readonly unreadablePolicies: readonly UnreadablePolicy[]
 }
 
 /** A current inventory, and word when there is another. */

@@ -22,6 +22,7 @@ export const COLLECTIONS = {
   peerAuthentications: { group: 'security.istio.io', version: 'v1', plural: 'peerauthentications' },
   requestAuthentications: { group: 'security.istio.io', version: 'v1', plural: 'requestauthentications' },
   endUserAuthentications: { group: 'countersign.dev', version: 'v1', plural: 'enduserauthentications' },
+  definitions: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
   mutatingWebhooks: { group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations' },
   validatingWebhooks: {
     group: 'admissionregistration.k8s.io',

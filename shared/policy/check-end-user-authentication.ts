@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { checkBySchema } from './check-by-schema.ts'
 import type { EndUserAuthentication } from './end-user-authentication.ts'
-import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
+import { accepted, type PolicyResult, policyOf } from './issue.ts'
 import type { Login } from './login.ts'
 import { checkLogin, login, loginWarnings, makeLogin } from './login-fields.ts'
 import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
 import { matchesEveryPath, pathPatternProblem } from './path-pattern.ts'
-import { identityOf, metadata, selector } from './policy-identity.ts'
+import { identityOf, metadata, NO_GATEWAYS, selector } from './policy-identity.ts'
 import { isRecord, list, oneOf, show, strictObject, text, textWithout } from './schema.ts'
 import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-fields.ts'
 
@@ -17,6 +18,16 @@ const { spaceDelimitedClaims: _, ...fields } = tokenFields
 
 const PATH = 'a path pattern such as /x, /x/*, *.html or /x/{id}'
 const METHOD = 'a method in upper case, such as GET'
+
+/** Fields of Istio's RequestAuthentication that have no meaning in this kind, each with what to do instead. */
+const NOT_HERE = {
+  jwtRules: 'not here: the fields of the one issuer stand right below spec; for another issuer write another policy',
+  jwks_uri: 'not here: write jwksUri',
+  presence: 'not here: an EndUserAuthentication always requires a token; leave the field out',
+  spaceDelimitedClaims: 'not here: leave the field out, or use a RequestAuthentication',
+  targetRef: NO_GATEWAYS,
+  targetRefs: NO_GATEWAYS
+}
 
 const method = text(/^[A-Z][A-Z0-9_-]{0,31}$/, METHOD)
 
@@ -34,7 +45,7 @@ const spec = strictObject(
     methods: list(method, 'method', MOST_METHODS, 1).optional(),
     login: login.optional()
   },
-  { jwtRules: 'not here: the fields of the one issuer stand right below spec; for another issuer write another policy' }
+  NOT_HERE
 )
   .superRefine(checkTokenFields, ALWAYS)
   .superRefine(checkLogin, ALWAYS)
@@ -59,8 +70,8 @@ const endUserAuthentication = strictObject({
  * Source: docs/end-users.md
  */
 export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUserAuthentication> {
-  const result = endUserAuthentication.safeParse(object)
-  if (!result.success) return refused(result.error)
+  const result = checkBySchema(endUserAuthentication, object)
+  if (!result.ok) return result
   const { apiVersion, metadata, spec } = result.data
   const { selector, includePaths = [], excludePaths = [], methods = [], login: asked, ...written } = spec
   const login = asked === undefined ? undefined : makeLogin(asked)

@@ -1,22 +1,26 @@
 import { z } from 'zod'
-import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
+import { checkBySchema } from './check-by-schema.ts'
+import { accepted, type PolicyResult, policyOf } from './issue.ts'
 import { MUTUAL_TLS_MODES, type MutualTlsMode, type PeerAuthentication } from './peer-authentication.ts'
-import { identityOf, metadata, selector } from './policy-identity.ts'
+import { identityOf, metadata, NO_GATEWAYS, selector } from './policy-identity.ts'
 import { map, oneOf, strictObject } from './schema.ts'
 
 const isPort = (key: string): boolean => /^[1-9][0-9]{0,4}$/.test(key) && Number(key) <= 65_535
 
 const mutualTls = strictObject({ mode: oneOf(MUTUAL_TLS_MODES).optional() })
 
-const spec = strictObject({
-  selector: selector.optional(),
-  mtls: mutualTls.optional(),
-  portLevelMtls: map('a map of ports', isPort, 'a port from 1 to 65535', mutualTls)
-    .refine(ports => Object.keys(ports).length > 0, {
-      error: 'expected at least one port, got {}; leave the field out'
-    })
-    .optional()
-}).refine(hasSelectorForPorts, {
+const spec = strictObject(
+  {
+    selector: selector.optional(),
+    mtls: mutualTls.optional(),
+    portLevelMtls: map('a map of ports', isPort, 'a port from 1 to 65535', mutualTls)
+      .refine(ports => Object.keys(ports).length > 0, {
+        error: 'expected at least one port, got {}; leave the field out'
+      })
+      .optional()
+  },
+  { targetRef: NO_GATEWAYS, targetRefs: NO_GATEWAYS }
+).refine(hasSelectorForPorts, {
   path: ['portLevelMtls'],
   error: 'only allowed together with selector.matchLabels: ports belong to workloads, not to a namespace',
   // Reported beside whatever else is wrong, not only once that is corrected.
@@ -43,8 +47,8 @@ const peerAuthentication = strictObject({
  * Source: istio.io/docs/reference/config/security/peer_authentication
  */
 export function checkPeerAuthentication(object: unknown): PolicyResult<PeerAuthentication> {
-  const result = peerAuthentication.safeParse(object)
-  if (!result.success) return refused(result.error)
+  const result = checkBySchema(peerAuthentication, object)
+  if (!result.ok) return result
   const { apiVersion, metadata, spec } = result.data
   const ports = Object.entries(spec?.portLevelMtls ?? {})
   const policy: PeerAuthentication = {

@@ -94,6 +94,45 @@ spec:
   })
 })
 
+// Istio, JWTRule: presence (istio.io/api 1.32.0).
+describe('the presence of a rule', () => {
+  const requiredOf = (presence: unknown): unknown => {
+    const object = policy({ jwtRules: [{ issuer: ISSUER, audiences: ['a'], presence }] })
+    return parseRequestAuthentication(object).rules[0]?.required
+  }
+
+  it('REQUIRED demands its token, and nobody is warned that none is demanded', () => {
+    assert.equal(requiredOf('REQUIRED'), true)
+    const rules = [
+      { issuer: ISSUER, audiences: ['a'] },
+      { issuer: 'https://b.example', audiences: ['b'], presence: 'REQUIRED' }
+    ]
+    assert.deepEqual(warningsOf(policy({ jwtRules: rules })), [])
+  })
+
+  it('OPTIONAL is the same as none', () => {
+    assert.equal(requiredOf('OPTIONAL'), undefined)
+    assert.equal(requiredOf(undefined), undefined)
+  })
+
+  for (const presence of [
+    'required',
+    'Required',
+    '',
+    'REQUIRED ',
+    'PRESENCE_UNSPECIFIED',
+    1,
+    true,
+    null,
+    ['REQUIRED'],
+    {}
+  ])
+    it(`is refused as ${JSON.stringify(presence)}`, () => {
+      const [issue] = issuesOf(policy({ jwtRules: [{ issuer: ISSUER, presence }] }))
+      assert.match(issue ?? '', /^spec\.jwtRules\[0\]\.presence: expected one of OPTIONAL, REQUIRED, got /)
+    })
+})
+
 describe('a RequestAuthentication is refused', () => {
   const rule = (fields: object) => ({ jwtRules: [{ issuer: ISSUER, ...fields }] })
   const refusals: Readonly<Record<string, readonly [object, RegExp]>> = {

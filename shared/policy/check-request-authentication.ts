@@ -1,20 +1,19 @@
 import { z } from 'zod'
-import { accepted, type PolicyIssue, type PolicyResult, policyOf, refused } from './issue.ts'
+import { checkBySchema } from './check-by-schema.ts'
+import { accepted, type PolicyIssue, type PolicyResult, policyOf } from './issue.ts'
 import { urlProblem } from './key-place.ts'
 import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
-import { identityOf, metadata, selector } from './policy-identity.ts'
-import type { RequestAuthentication } from './request-authentication.ts'
+import { identityOf, metadata, NO_GATEWAYS, selector } from './policy-identity.ts'
+import type { JwtRule, RequestAuthentication } from './request-authentication.ts'
 import { isRecord, list, oneOf, show, strictObject, textWithout } from './schema.ts'
 import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-fields.ts'
 
 /** Each is part of every proxy that is selected, and may be a place that keys are fetched from. Istio has 4096. */
 const MOST_RULES = 64
 
-const NO_GATEWAYS =
-  'not supported: it names gateways and waypoints, which Countersign does not have; select workloads by selector'
-
 const rule = strictObject({
   ...tokenFields,
+  presence: oneOf(['OPTIONAL', 'REQUIRED']).optional(),
   // The other spelling of jwksUri that Istio takes.
   jwks_uri: textWithout(urlProblem, 'an http or https URL').optional()
 })
@@ -50,25 +49,31 @@ const requestAuthentication = strictObject({
  * Source: istio.io/docs/reference/config/security/request_authentication and jwt
  */
 export function checkRequestAuthentication(object: unknown): PolicyResult<RequestAuthentication> {
-  const result = requestAuthentication.safeParse(object)
-  if (!result.success) return refused(result.error)
+  const result = checkBySchema(requestAuthentication, object)
+  if (!result.ok) return result
   const { apiVersion, metadata, spec } = result.data
-  const rules = (spec?.jwtRules ?? []).map(({ jwks_uri, jwksUri = jwks_uri, ...fields }) =>
-    makeTokenSource({ ...fields, jwksUri })
+  const rules = (spec?.jwtRules ?? []).map(
+    ({ jwks_uri, jwksUri = jwks_uri, presence, ...fields }): JwtRule =>
+      Object.freeze({
+        ...makeTokenSource({ ...fields, jwksUri }),
+        ...(presence === 'REQUIRED' ? { required: true as const } : {})
+      })
   )
   const policy: RequestAuthentication = {
     ...identityOf(apiVersion, metadata, spec?.selector),
     rules: Object.freeze(rules)
   }
   const warnings = rules.flatMap((source, index) => tokenWarnings(['spec', 'jwtRules', index], source))
-  return accepted(policy, rules.length === 0 ? [NO_RULES] : [...warnings, DEMANDS_NOTHING])
+  if (rules.length === 0) return accepted(policy, [NO_RULES])
+  return accepted(policy, rules.some(({ required }) => required) ? warnings : [...warnings, DEMANDS_NOTHING])
 }
 
 const NO_RULES: PolicyIssue = { path: ['spec', 'jwtRules'], message: 'absent: the policy does nothing' }
 
 const DEMANDS_NOTHING: PolicyIssue = {
   path: ['kind'],
-  message: 'requests without a token pass: only wrong tokens are refused; an EndUserAuthentication demands one'
+  message:
+    'requests without a token pass: only wrong tokens are refused; presence: REQUIRED in a rule, or an EndUserAuthentication demands one'
 }
 
 /**

@@ -7,6 +7,8 @@ export interface PolicyIssue {
   readonly path: readonly (string | number)[]
   /** What: the value and what is allowed, without the path. Lower case, no final period. */
   readonly message: string
+  /** The kind has no such field, or Countersign does not support it. Absent: the field is known, its value is wrong. */
+  readonly unknownField?: true
 }
 
 /** Either the policy, with what its author may not have meant, or everything that is wrong with it. */
@@ -18,15 +20,23 @@ export function accepted<Policy>(policy: Policy, warnings: readonly PolicyIssue[
   return { ok: true, policy: Object.freeze(policy), warnings: Object.freeze(warnings.map(freezeIssue)) }
 }
 
-export function refused(error: z.ZodError): PolicyResult<never> {
-  const issues = error.issues.map(({ path, message }) =>
-    freezeIssue({ path: path.map(key => (typeof key === 'number' ? key : String(key))), message })
-  )
+/** The parameter by which a schema says that a field is unknown. */
+export const UNKNOWN_FIELD = 'unknownField'
+
+/** More would not be read, and their number is up to the author. */
+const MOST_ISSUES = 32
+
+export function refused(error: z.ZodError): { readonly ok: false; readonly issues: readonly PolicyIssue[] } {
+  const issues = error.issues.slice(0, MOST_ISSUES).map(issue => {
+    const path = issue.path.map(key => (typeof key === 'number' ? key : String(key)))
+    const isUnknown = issue.code === 'custom' && issue.params?.[UNKNOWN_FIELD] === true
+    return freezeIssue({ path, message: issue.message, ...(isUnknown ? { unknownField: true } : {}) })
+  })
   return { ok: false, issues: Object.freeze(issues) }
 }
 
-function freezeIssue({ path, message }: PolicyIssue): PolicyIssue {
-  return Object.freeze({ path: Object.freeze([...path]), message })
+function freezeIssue({ path, ...rest }: PolicyIssue): PolicyIssue {
+  return Object.freeze({ path: Object.freeze([...path]), ...rest })
 }
 
 /** @throws CountersignError ERR_POLICY_INVALID naming every field that is wrong; `facts.issues` holds them one by one */

@@ -25,14 +25,23 @@ export const metadata = openObject({
   creationTimestamp: z.iso.datetime({ offset: true, error: expected('a time as in RFC 3339') }).nullish()
 })
 
-export const selector = strictObject({
-  matchLabels: map(
-    'a map of labels',
-    LABEL_KEY,
-    'the key of a label',
-    text(LABEL_VALUE, 'the value of a label')
-  ).optional()
-})
+/** Of fields by which Istio attaches policies to something else than workloads. */
+export const NO_GATEWAYS =
+  'not supported: it names gateways and waypoints, which Countersign does not have; select workloads by selector'
+
+export const selector = strictObject(
+  {
+    matchLabels: map(
+      'a map of labels',
+      LABEL_KEY,
+      'the key of a label',
+      text(LABEL_VALUE, 'the value of a label')
+    ).optional()
+  },
+  {
+    matchExpressions: 'not supported, by Istio neither: select workloads by matchLabels'
+  }
+)
 
 /** An absent namespace is `default`, as for kubectl; a selector without labels is none. */
 export function identityOf<Version extends string>(

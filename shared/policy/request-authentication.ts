@@ -1,9 +1,15 @@
 import type { PolicyIdentity } from './policy-identity.ts'
 import type { TokenSource } from './token-source.ts'
 
-/** A RequestAuthentication of security.istio.io, checked and frozen: whose tokens are verified. It demands none. */
+/** One of `jwtRules`. */
+export interface JwtRule extends TokenSource {
+  /** `presence: REQUIRED`: a request without a valid token of this rule is refused, whatever other tokens it has. */
+  readonly required?: true
+}
+
+/** A RequestAuthentication of security.istio.io, checked and frozen: whose tokens are verified, and which must be there. */
 export interface RequestAuthentication extends PolicyIdentity {
   readonly apiVersion: 'security.istio.io/v1' | 'security.istio.io/v1beta1'
   /** As written, one per issuer. */
-  readonly rules: readonly TokenSource[]
+  readonly rules: readonly JwtRule[]
 }

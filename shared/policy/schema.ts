@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { didYouMean } from '../suggest/index.ts'
+import { UNKNOWN_FIELD } from './issue.ts'
 
 // Pieces of schemas whose messages say the value and what is allowed. zod's own sentences never reach a user.
 
@@ -18,10 +19,11 @@ export function strictObject<const S extends Shape>(
 ): z.ZodObject<S, z.core.$catchall<z.ZodUnknown>> {
   const allowed = Object.keys(shape)
   const unknownField = z.unknown().refine(() => false, {
+    params: { [UNKNOWN_FIELD]: true },
     error: issue => {
       const field = String(issue.path?.at(-1))
       if (Object.hasOwn(absent, field)) return absent[field]
-      return `unknown field${didYouMean(field, allowed)}; allowed fields: ${allowed.join(', ')}`
+      return `unknown field${didYouMean(camelCase(field), allowed)}; allowed fields: ${allowed.join(', ')}`
     }
   })
   const error =
@@ -31,6 +33,9 @@ export function strictObject<const S extends Shape>(
           `${input === undefined ? 'required: ' : ''}expected ${secret}`
   return z.object(shape, { error }).catchall(unknownField)
 }
+
+/** Istio reads fields in the spelling of protobuf as well: `jwt_rules`. */
+const camelCase = (field: string): string => field.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** An object of which only some fields are read. */
 export function openObject<const S extends Shape>(shape: S): z.ZodObject<S, z.core.$loose> {

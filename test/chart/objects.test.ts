@@ -221,6 +221,7 @@ describe('privileges', () => {
       )
     assert.deepEqual(rules.sort(), [
       'ClusterRole countersign-authority /openid/v1/jwks,/.well-known/openid-configuration  get',
+      'ClusterRole countersign-authority customresourcedefinitions peerauthentications.security.istio.io,requestauthentications.security.istio.io,enduserauthentications.countersign.dev get',
       'ClusterRole countersign-authority endpointslices  list,watch',
       'ClusterRole countersign-authority enduserauthentications  list,watch',
       'ClusterRole countersign-authority enduserauthentications/status  patch',

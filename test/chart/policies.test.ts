@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { prunedLevels } from '../../authority/definitions/index.ts'
 import {
   checkEndUserAuthentication,
   checkPeerAuthentication,
@@ -51,7 +52,7 @@ const POLICIES: readonly Policy[] = [
     definition: 'requestauthentications.security.istio.io',
     apiVersion: 'security.istio.io/v1',
     check: checkRequestAuthentication,
-    full: { selector, jwtRules: [{ ...token, spaceDelimitedClaims: ['roles'] }] },
+    full: { selector, jwtRules: [{ ...token, spaceDelimitedClaims: ['roles'], presence: 'REQUIRED' }] },
     objects: [[], ['selector'], ['jwtRules'], ...inToken.map(path => ['jwtRules', ...path])]
   },
   {
@@ -187,3 +188,49 @@ describe('the schema of EndUserAuthentication', () => {
     )
   })
 })
+
+describe('the definitions of policies', () => {
+  for (const { definition } of POLICIES)
+    it(`keep every field that they do not know, on every level: ${definition}`, t => {
+      const written = find(manifests, 'CustomResourceDefinition', definition)
+      assert.deepEqual(prunedLevels(written), [])
+      // Each level that keeps is needed: without it, its path is named.
+      let levels = 0
+      for (const version of written['spec'].versions)
+        for (const [path, level] of levelsBelow(version.schema.openAPIV3Schema, '')) {
+          delete level['x-kubernetes-preserve-unknown-fields']
+          assert.deepEqual(prunedLevels(written), [`${version.name}: ${path}`])
+          level['x-kubernetes-preserve-unknown-fields'] = true
+          levels++
+        }
+      t.diagnostic(`${levels} levels`)
+      assert.ok(levels >= 4)
+    })
+
+  it('leave metadata to the API server', () => {
+    for (const { definition } of POLICIES)
+      for (const version of find(manifests, 'CustomResourceDefinition', definition)['spec'].versions)
+        assert.equal(version.schema.openAPIV3Schema.properties.metadata, undefined)
+  })
+
+  it('keep every field of a status, too', () => {
+    for (const { definition } of POLICIES)
+      for (const version of find(manifests, 'CustomResourceDefinition', definition)['spec'].versions) {
+        const { status } = version.schema.openAPIV3Schema.properties
+        for (const level of [status, status.properties?.conditions.items ?? status])
+          assert.equal(level['x-kubernetes-preserve-unknown-fields'], true)
+      }
+  })
+})
+
+/** The levels of a schema that are objects with fields, below and with itself; those of a status are left out. */
+function levelsBelow(schema: Manifest, path: string): readonly (readonly [string, Manifest])[] {
+  if (schema['items'] !== undefined) return levelsBelow(schema['items'], `${path}[]`)
+  if (schema['additionalProperties'] !== undefined) return levelsBelow(schema['additionalProperties'], `${path}.*`)
+  if (schema['type'] !== 'object') return []
+  const inner = Object.entries<Manifest>(schema['properties'] ?? {}).filter(([key]) => path !== '' || key !== 'status')
+  return [
+    [path === '' ? 'the object itself' : path, schema],
+    ...inner.flatMap(([key, value]) => levelsBelow(value, path === '' ? key : `${path}.${key}`))
+  ]
+}

@@ -2,12 +2,14 @@ import type { Manifest } from './helm.ts'
 
 /**
  * What is wrong with a value by the schema of a CustomResourceDefinition, as paths; rules of CEL are left out. A field
- * that the schema does not know is wrong too: the API server would drop it.
+ * that the schema does not know is wrong too: the API server would drop it; unless the level
+ * keeps what it does not know: then the webhook refuses it.
  *
  * Source: Kubernetes, "CustomResourceDefinition", structural schemas.
  */
 export function schemaProblems(schema: Manifest, value: unknown, path = ''): readonly string[] {
-  if (schema['x-kubernetes-preserve-unknown-fields']) return []
+  const keepsUnknown = schema['x-kubernetes-preserve-unknown-fields'] === true
+  if (keepsUnknown && schema['properties'] === undefined) return []
   if (typeOf(value) !== schema['type']) return [path]
   if (typeof value === 'string') return textIsRight(schema, value) ? [] : [path]
   if (Array.isArray(value)) {
@@ -20,7 +22,11 @@ export function schemaProblems(schema: Manifest, value: unknown, path = ''): rea
   const missing = required.filter((key: string) => !Object.hasOwn(value, key)).map((key: string) => `${path}.${key}`)
   const wrong = Object.entries(value).flatMap(([key, inner]) => {
     const known = Object.hasOwn(properties, key) ? properties[key] : additionalProperties
-    return known === undefined ? [`${path}.${key}`] : schemaProblems(known, inner, `${path}.${key}`)
+    return known === undefined
+      ? keepsUnknown
+        ? []
+        : [`${path}.${key}`]
+      : schemaProblems(known, inner, `${path}.${key}`)
   })
   return [...missing, ...wrong]
 }

@@ -14,7 +14,7 @@ const typedObject = z.looseObject({ apiVersion: z.string(), kind: z.string() })
 export function reviewPolicy(request: AdmissionRequest): Verdict {
   if (request.operation === 'DELETE') return { kind: 'allow', outcome: 'accepted', reason: 'deletion' }
   const object = checkShape(typedObject, request.object, ['request', 'object'])
-  const result = validatePolicy(object)
+  const result = validatePolicy(object, request.oldObject)
   switch (result.kind) {
     case 'accept':
       return { kind: 'allow', outcome: 'accepted', warnings: result.warnings }

@@ -3,8 +3,10 @@ import {
   checkPeerAuthentication,
   checkRequestAuthentication,
   describeIssue,
+  type PolicyIssue,
   type PolicyResult
 } from '../../shared/policy/index.ts'
+import { newIssues, saysTheSame } from './ratchet.ts'
 
 export type ValidationResult =
   | { readonly kind: 'accept'; readonly warnings: readonly string[] }
@@ -29,8 +31,16 @@ const KINDS: ReadonlyMap<string, (object: unknown) => PolicyResult<unknown>> = n
   ['countersign.dev/EndUserAuthentication', checkEndUserAuthentication]
 ])
 
-/** Accepts a policy, perhaps with warnings, or says everything that is wrong with it. */
-export function validatePolicy(object: TypedObject): ValidationResult {
+/**
+ * Accepts a policy, perhaps with warnings, or says everything that is wrong with it.
+ *
+ * A policy may have been stored with mistakes: before an upgrade, or while there was no webhook. An update that leaves
+ * what it says as it is is accepted, with the mistakes as warnings, and so is one that leaves unknown fields as they are
+ * and brings no other mistake.
+ *
+ * @param before the object as it is stored; absent when it is created
+ */
+export function validatePolicy(object: TypedObject, before?: unknown): ValidationResult {
   const { apiVersion, kind } = object
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.lastIndexOf('/')) : ''
   const check = KINDS.get(`${group}/${kind}`)
@@ -39,6 +49,20 @@ export function validatePolicy(object: TypedObject): ValidationResult {
     return { kind: 'unsupported', message }
   }
   const result = check(object)
-  if (!result.ok) return { kind: 'refuse', problems: result.issues.map(describeIssue) }
-  return { kind: 'accept', warnings: result.warnings.map(describeIssue) }
+  if (result.ok) return { kind: 'accept', warnings: result.warnings.map(describeIssue) }
+  const isOld = before !== undefined && before !== null
+  if (isOld && saysTheSame(before, object)) return acceptWithMistakes(result.issues)
+  const issues = isOld ? newIssues(result.issues, before, object) : result.issues
+  if (issues.length === 0) return acceptWithMistakes(result.issues)
+  return { kind: 'refuse', problems: issues.map(describeIssue) }
+}
+
+/** kubectl shows each on a line of its own. */
+const MOST_WARNINGS = 5
+
+const STAYS_CLOSED =
+  'the policy was stored with mistakes and is accepted because they did not change; what it selects stays closed until they are corrected'
+
+function acceptWithMistakes(issues: readonly PolicyIssue[]): ValidationResult {
+  return { kind: 'accept', warnings: [STAYS_CLOSED, ...issues.slice(0, MOST_WARNINGS).map(describeIssue)] }
 }

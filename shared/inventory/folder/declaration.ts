@@ -12,6 +12,7 @@ export interface DeclarationOf<K extends Kind> {
 
 /** `Service shop/orders`: there may be one of each name. */
 export function nameOf({ kind, value }: Declaration): string {
+  if (kind === 'UnreadablePolicy') return `${value.kind} ${value.namespace}/${value.name}`
   return 'namespace' in value ? `${kind} ${value.namespace}/${value.name}` : `${kind} ${value.name}`
 }
 

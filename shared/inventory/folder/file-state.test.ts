@@ -19,6 +19,8 @@ const messages = (state: FileState | undefined) => state?.problems.map(({ messag
 
 const good = text(namespace('a'))
 const other = text(namespace('b'))
+const policy = (name: string, mode: string) =>
+  `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: ${name}}\nspec: {mtls: {mode: ${mode}}}\n---\n`
 const broken = text(`${namespace('b')}kind: [\n`)
 const warned = text(`${namespace('b')}apiVersion: v1\nkind: ConfigMap\n`)
 const empty = text(' \n')
@@ -61,6 +63,34 @@ const rows: readonly {
     contents: [text(`${namespace('a')}kind: [\n`), broken],
     names: ['Namespace b'],
     problems: 1
+  },
+  {
+    title: 'a policy that cannot be understood is in force as such in a file that was never good',
+    contents: [text(`${namespace('b')}${policy('p', 'strict')}`)],
+    names: ['Namespace b', 'PeerAuthentication default/p'],
+    problems: 1
+  },
+  {
+    title: 'one that was good before keeps its last good state',
+    contents: [text(policy('p', 'STRICT')), text(policy('p', 'strict')), text(policy('p', 'strikt'))],
+    names: ['PeerAuthentication default/p'],
+    problems: 1
+  },
+  {
+    title: 'one that is new beside that is in force, since nothing better is known of it',
+    contents: [good, text(`${namespace('b')}${policy('p', 'strict')}`), text(policy('q', 'strict'))],
+    names: ['Namespace a', 'PeerAuthentication default/q'],
+    problems: 1
+  },
+  {
+    title: 'and is gone when it is mended',
+    contents: [
+      good,
+      text(`${namespace('b')}${policy('p', 'strict')}`),
+      text(`${namespace('b')}${policy('p', 'STRICT')}`)
+    ],
+    names: ['Namespace b', 'PeerAuthentication default/p'],
+    problems: 0
   },
   { title: 'a warning holds nothing back', contents: [good, warned], names: ['Namespace b'], problems: 1 },
   {
@@ -116,6 +146,14 @@ for (const { title, contents, names: expected, problems } of rows)
     assert.deepEqual(names(state), expected)
     assert.equal(messages(state)?.length ?? 0, problems)
   })
+
+test('a policy that keeps its last good state is the good one', () => {
+  const state = after(text(policy('p', 'STRICT')), text(policy('p', 'strict')))
+  assert.deepEqual(
+    state?.declarations.map(({ kind }) => kind),
+    ['PeerAuthentication']
+  )
+})
 
 test('a file that did not change keeps its very state', () => {
   const state = after(good)

@@ -1,4 +1,4 @@
-import type { Declaration } from './declaration.ts'
+import { type Declaration, nameOf } from './declaration.ts'
 import { parseManifests } from './parse-manifests.ts'
 import { type Problem, problemAt } from './problem.ts'
 import type { Content } from './read-file.ts'
@@ -27,7 +27,8 @@ export const EMPTY_GRACE_MS = 5_000
  *
  * A mistake anywhere in it keeps the last good state of all of it: half of a change is not what its author wanted. A
  * file that has never been good has nothing to fall back on; then whatever is good in it counts, because leaving out
- * a policy for the mistake in another would open what should be closed.
+ * a policy for the mistake in another would open what should be closed. A policy that cannot be understood, and that
+ * the last good state does not have, closes what it selects.
  */
 export function nextFileState(
   file: string,
@@ -47,11 +48,18 @@ export function nextFileState(
   const isGood = problems.every(({ severity }) => severity !== 'error')
   const heldBack = !isGood && previous?.wasGood === true
   return {
-    declarations: heldBack ? previous.declarations : declarations,
+    declarations: heldBack ? withNewlyUnreadable(previous.declarations, declarations) : declarations,
     problems,
     wasGood: isGood || heldBack,
     digest: content.digest
   }
+}
+
+function withNewlyUnreadable(held: readonly Declaration[], now: readonly Declaration[]): readonly Declaration[] {
+  const lastGood = held.filter(({ kind }) => kind !== 'UnreadablePolicy')
+  const known = new Set(lastGood.map(nameOf))
+  const added = now.filter(declaration => declaration.kind === 'UnreadablePolicy' && !known.has(nameOf(declaration)))
+  return [...lastGood, ...added]
 }
 
 function emptied(file: string, previous: FileState, digest: string, now: number): FileState {

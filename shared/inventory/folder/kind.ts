@@ -4,7 +4,8 @@ import {
   checkRequestAuthentication,
   type EndUserAuthentication,
   type PeerAuthentication,
-  type RequestAuthentication
+  type RequestAuthentication,
+  type UnreadablePolicy
 } from '../../policy/index.ts'
 import { deploymentFromManifest } from '../deployment.ts'
 import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
@@ -27,21 +28,27 @@ interface Values {
   EndUserAuthentication: EndUserAuthentication
   Deployment: { readonly namespace: string; readonly name: string }
   Node: Node
+  /** No kind that can be written: what becomes of a policy that cannot be understood. */
+  UnreadablePolicy: UnreadablePolicy
 }
 
 export type Kind = keyof Values
+/** A kind that can be written. */
+export type WrittenKind = Exclude<Kind, 'UnreadablePolicy'>
 export type Value<K extends Kind> = Values[K]
 
 interface Reader<T> {
   readonly apiVersions: readonly string[]
-  readonly read: (object: unknown) => Normalised<T>
+  /** A group of which every version is this kind, known or not: a policy of a version to come must not be passed over. */
+  readonly group?: string
+  readonly read: (object: unknown) => Normalised<T | UnreadablePolicy>
 }
 
 /**
  * What a folder may hold. Deployments are checked, Nodes say where the addresses of their pods are from; they and Secrets
  * are no part of the inventory.
  */
-const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
+const KINDS: { readonly [K in WrittenKind]: Reader<Values[K]> } = {
   Namespace: { apiVersions: ['v1'], read: namespaceFromManifest },
   ServiceAccount: { apiVersions: ['v1'], read: serviceAccountFromManifest },
   Pod: { apiVersions: ['v1'], read: podFromManifest },
@@ -52,24 +59,29 @@ const KINDS: { readonly [K in Kind]: Reader<Values[K]> } = {
   Deployment: { apiVersions: ['apps/v1'], read: deploymentFromManifest },
   PeerAuthentication: {
     apiVersions: ['security.istio.io/v1', 'security.istio.io/v1beta1'],
-    read: object => normalisedPolicy(checkPeerAuthentication(object))
+    group: 'security.istio.io',
+    read: normalisedPolicy('PeerAuthentication', checkPeerAuthentication)
   },
   RequestAuthentication: {
     apiVersions: ['security.istio.io/v1', 'security.istio.io/v1beta1'],
-    read: object => normalisedPolicy(checkRequestAuthentication(object))
+    group: 'security.istio.io',
+    read: normalisedPolicy('RequestAuthentication', checkRequestAuthentication)
   },
   EndUserAuthentication: {
     apiVersions: ['countersign.dev/v1'],
-    read: object => normalisedPolicy(checkEndUserAuthentication(object))
+    group: 'countersign.dev',
+    read: normalisedPolicy('EndUserAuthentication', checkEndUserAuthentication)
   }
 }
 
 /** The kind that these two fields name; undefined when it is none of those that are read. */
-export function kindOf(apiVersion: string, kind: string): Kind | undefined {
+export function kindOf(apiVersion: string, kind: string): WrittenKind | undefined {
   if (!Object.hasOwn(KINDS, kind)) return undefined
-  return KINDS[kind as Kind].apiVersions.includes(apiVersion) ? (kind as Kind) : undefined
+  const { apiVersions, group } = KINDS[kind as WrittenKind]
+  const isKnown = apiVersions.includes(apiVersion) || (group !== undefined && apiVersion.startsWith(`${group}/`))
+  return isKnown ? (kind as WrittenKind) : undefined
 }
 
-export function readKind<K extends Kind>(kind: K, object: unknown): Normalised<Values[K]> {
+export function readKind<K extends WrittenKind>(kind: K, object: unknown): Normalised<Values[K] | UnreadablePolicy> {
   return KINDS[kind].read(object)
 }

@@ -32,7 +32,10 @@ export function mergeDeclarations(
   { podCidrs, previousPods }: MergeOptions = { podCidrs: 'enforced', previousPods: [] }
 ): Merged {
   const problems: Problem[] = []
-  const accepted = withoutDuplicates(files.flat(), previousOwners, problems)
+  // Policies that cannot be understood close, each for itself: none of them makes another unnecessary.
+  const unreadable = files.flat().filter(({ kind }) => kind === 'UnreadablePolicy')
+  const readable = files.flat().filter(({ kind }) => kind !== 'UnreadablePolicy')
+  const accepted = withoutDuplicates(readable, previousOwners, problems)
   const services = valuesOf(accepted, 'Service')
   const networks = podCidrs === 'enforced' ? networksOf(valuesOf(accepted, 'Node')) : ANY_NETWORK
   const context = { services, networks, previous: previousPods }
@@ -49,7 +52,8 @@ export function mergeDeclarations(
     endpoints: [...endpointsFromSelectors(services, index), ...endpointsFromSlices(selectorless, slices, index)],
     peerAuthentications: valuesOf(accepted, 'PeerAuthentication'),
     requestAuthentications: valuesOf(accepted, 'RequestAuthentication'),
-    endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication')
+    endUserAuthentications: valuesOf(accepted, 'EndUserAuthentication'),
+    unreadablePolicies: valuesOf(unreadable, 'UnreadablePolicy')
   }
   const secrets = valuesOf(accepted, 'Secret')
   return { inventory, secrets, problems, owners: new Map(accepted.map(object => [nameOf(object), object.place.file])) }

@@ -1,5 +1,5 @@
 import { type Document, LineCounter, parseAllDocuments, type YAMLError } from 'yaml'
-import { type FieldPath, show } from '../issue.ts'
+import { type FieldPath, isUnreadable, show } from '../issue.ts'
 import type { Declaration } from './declaration.ts'
 import { kindOf, readKind } from './kind.ts'
 import { locate, positionAt } from './locate.ts'
@@ -85,7 +85,8 @@ class Reader {
     ]
     if (value === undefined) return problems
     const place = this.#place([...at, 'metadata', 'name'])
-    return [...problems, { declaration: { kind: known, value, place } as Declaration }]
+    const declared = isUnreadable(value) ? 'UnreadablePolicy' : known
+    return [...problems, { declaration: { kind: declared, value, place } as Declaration }]
   }
 
   #readList(items: unknown, at: FieldPath): readonly Finding[] {

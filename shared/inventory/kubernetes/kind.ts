@@ -5,7 +5,8 @@ import {
   checkRequestAuthentication,
   type EndUserAuthentication,
   type PeerAuthentication,
-  type RequestAuthentication
+  type RequestAuthentication,
+  type UnreadablePolicy
 } from '../../policy/index.ts'
 import { type EndpointSlice, endpointSliceFromManifest } from '../endpoint-slice.ts'
 import { type Normalised, normalisedPolicy } from '../issue.ts'
@@ -21,9 +22,9 @@ export interface Values {
   readonly pods: Pod
   readonly services: Service
   readonly endpointSlices: EndpointSlice
-  readonly peerAuthentications: PeerAuthentication
-  readonly requestAuthentications: RequestAuthentication
-  readonly endUserAuthentications: EndUserAuthentication
+  readonly peerAuthentications: PeerAuthentication | UnreadablePolicy
+  readonly requestAuthentications: RequestAuthentication | UnreadablePolicy
+  readonly endUserAuthentications: EndUserAuthentication | UnreadablePolicy
 }
 
 export type Kind = keyof Values
@@ -32,8 +33,9 @@ export interface KindReader<T> {
   readonly collection: Collection
   readonly read: (object: unknown) => Normalised<T>
   /**
-   * Whether the last good state of an object stays while it has a mistake. So with what restricts: a policy or a
-   * pinned account that went away by a mistake would open what it was to close.
+   * Whether the last good state of an object stays while it has a mistake. So with a Service: a pinned account that
+   * went away by a mistake would open what it was to close. A policy with a mistake closes what it selects instead:
+   * its last good state would be known to a replica that has seen it, and to no other.
    */
   readonly keepsLastGood: boolean
 }
@@ -47,17 +49,17 @@ export const KINDS: { readonly [K in Kind]: KindReader<Values[K]> } = {
   endpointSlices: { collection: COLLECTIONS.endpointSlices, read: endpointSliceFromManifest, keepsLastGood: false },
   peerAuthentications: {
     collection: COLLECTIONS.peerAuthentications,
-    read: object => normalisedPolicy(checkPeerAuthentication(object)),
-    keepsLastGood: true
+    read: normalisedPolicy('PeerAuthentication', checkPeerAuthentication),
+    keepsLastGood: false
   },
   requestAuthentications: {
     collection: COLLECTIONS.requestAuthentications,
-    read: object => normalisedPolicy(checkRequestAuthentication(object)),
-    keepsLastGood: true
+    read: normalisedPolicy('RequestAuthentication', checkRequestAuthentication),
+    keepsLastGood: false
   },
   endUserAuthentications: {
     collection: COLLECTIONS.endUserAuthentications,
-    read: object => normalisedPolicy(checkEndUserAuthentication(object)),
-    keepsLastGood: true
+    read: normalisedPolicy('EndUserAuthentication', checkEndUserAuthentication),
+    keepsLastGood: false
   }
 }

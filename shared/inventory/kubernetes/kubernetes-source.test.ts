@@ -194,7 +194,18 @@ describe('the inventory of a cluster', () => {
 })
 
 describe('an object with a mistake', () => {
-  it('keeps its last good state if it restricts, and is told of once', async () => {
+  it('keeps its last good state if it is a Service, whose pinned accounts restrict', async () => {
+    const server = await cluster()
+    const { source, changed } = await sourceOf(server)
+    await source.synced
+    await eventually(() => server.watches === 7, 'the watches')
+    server.put(path(COLLECTIONS.services), { ...service(), spec: { ports: 'none' } })
+    server.put(path(COLLECTIONS.pods), pod('b'))
+    await changed(() => source.current().pods.length === 2)
+    assert.equal(source.current().services.length, 1)
+  })
+
+  it('is a policy that cannot be understood, and is told of once', async () => {
     const server = await cluster()
     const { source, lines, changed } = await sourceOf(server)
     await source.synced
@@ -204,27 +215,45 @@ describe('an object with a mistake', () => {
     server.put(path(COLLECTIONS.pods), pod('b'))
     await changed(() => source.current().pods.length === 2)
     await eventually(() => told().length > 0, 'the report')
-    assert.equal(source.current().peerAuthentications[0]?.mode, 'STRICT')
+    assert.deepEqual(source.current().peerAuthentications, [])
+    assert.deepEqual(
+      source.current().unreadablePolicies.map(({ kind, namespace, name, issues }) => [kind, namespace, name, issues]),
+      [
+        [
+          'PeerAuthentication',
+          'shop',
+          'default',
+          ['spec.mtls.mode: expected one of UNSET, DISABLE, PERMISSIVE, STRICT, got "strict"; did you mean "STRICT"']
+        ]
+      ]
+    )
     assert.deepEqual(
       told().map(({ object }) => object),
       ['peerAuthentications shop/default']
     )
     server.put(path(COLLECTIONS.peerAuthentications), policy('DISABLE'))
     await changed(() => source.current().peerAuthentications[0]?.mode === 'DISABLE')
+    assert.deepEqual(source.current().unreadablePolicies, [])
     assert.equal(lines.filter(({ msg }) => msg === 'an object of the cluster has no mistake any more').length, 1)
   })
 
-  it('keeps demanding tokens', async () => {
+  it('is the same to a replica that saw it become so and to one that is started later', async () => {
     const server = await cluster()
-    const { source, changed } = await sourceOf(server)
-    await source.synced
+    const early = await sourceOf(server)
+    await early.source.synced
     await eventually(() => server.watches === 8, 'the watches')
     server.put(path(COLLECTIONS.endUserAuthentications), endUserAuthentication(['get']))
     server.put(path(COLLECTIONS.requestAuthentications), requestAuthentication(''))
-    server.put(path(COLLECTIONS.pods), pod('b'))
-    await changed(() => source.current().pods.length === 2)
-    assert.deepEqual(source.current().endUserAuthentications[0]?.methods, ['GET'])
-    assert.equal(source.current().requestAuthentications[0]?.rules[0]?.issuer, 'https://issuer.example')
+    server.put(path(COLLECTIONS.peerAuthentications), policy('strict'))
+    await early.changed(() => early.source.current().unreadablePolicies.length === 3)
+    const late = await sourceOf(server)
+    await late.source.synced
+    assert.deepEqual(late.source.current(), early.source.current())
+    assert.deepEqual(late.source.current().endUserAuthentications, [])
+    server.remove(path(COLLECTIONS.peerAuthentications), 'default', 'shop')
+    server.put(path(COLLECTIONS.requestAuthentications), requestAuthentication())
+    server.put(path(COLLECTIONS.endUserAuthentications), endUserAuthentication())
+    await early.changed(() => early.source.current().unreadablePolicies.length === 0)
   })
 
   it('is left out otherwise', async () => {

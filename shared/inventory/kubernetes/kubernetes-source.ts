@@ -2,8 +2,10 @@ import type { Clock, Random } from '../../clock/index.ts'
 import { CountersignError } from '../../errors/index.ts'
 import { collectionPath, type KubeClient, keyOf, Reflector } from '../../kube/index.ts'
 import type { Logger } from '../../log/index.ts'
+import type { UnreadablePolicy } from '../../policy/index.ts'
 import { assembleInventory, EMPTY_INVENTORY, sizesOf } from '../assemble.ts'
 import { ANY_NETWORK, type PodNetworks, resolveClaims } from '../claims.ts'
+import { isUnreadable } from '../issue.ts'
 import { indexPods } from '../pod-index.ts'
 import { endpointsFromSlices } from '../slice-endpoints.ts'
 import type { Inventory, InventorySource, Node } from '../types.ts'
@@ -88,7 +90,8 @@ export class KubernetesSource implements InventorySource {
       path: collectionPath(collection),
       normalise: (object, previous) => {
         const { value, issues } = read(object)
-        this.#issues.report(`${kind} ${keyOf(object)}`, issues, value !== undefined)
+        const isUsable = value !== undefined && !isUnreadable(value)
+        this.#issues.report(`${kind} ${keyOf(object)}`, issues, isUsable)
         return value ?? (keepsLastGood ? previous : undefined)
       },
       clock,
@@ -124,15 +127,19 @@ export class KubernetesSource implements InventorySource {
       networks: this.#nodes === undefined ? ANY_NETWORK : networksOf(this.#nodes.current()),
       previous: this.#inventory.pods
     })
+    const peers = byReadability(values('peerAuthentications'))
+    const requests = byReadability(values('requestAuthentications'))
+    const endUsers = byReadability(values('endUserAuthentications'))
     return assembleInventory(this.#inventory, {
       namespaces: values('namespaces'),
       serviceAccounts: [],
       pods,
       services,
       endpoints: endpointsFromSlices(services, values('endpointSlices'), indexPods(pods, mirrors)),
-      peerAuthentications: values('peerAuthentications'),
-      requestAuthentications: values('requestAuthentications'),
-      endUserAuthentications: values('endUserAuthentications')
+      peerAuthentications: peers.readable,
+      requestAuthentications: requests.readable,
+      endUserAuthentications: endUsers.readable,
+      unreadablePolicies: [...peers.unreadable, ...requests.unreadable, ...endUsers.unreadable]
     })
   }
 
@@ -149,4 +156,13 @@ function networksOf(nodes: ReadonlyMap<string, Node>): PodNetworks {
     if (podNetworks === undefined) return []
     return podNetworks.length === 0 ? undefined : podNetworks
   }
+}
+
+function byReadability<Policy extends object>(policies: readonly (Policy | UnreadablePolicy)[]) {
+  const readable: Policy[] = []
+  const unreadable: UnreadablePolicy[] = []
+  for (const policy of policies)
+    if (isUnreadable(policy)) unreadable.push(policy)
+    else readable.push(policy)
+  return { readable, unreadable }
 }

@@ -10,6 +10,7 @@ description: |-
   Which requests need a token, and of whom; without a valid one they are refused with 401. In Countersign's own
   namespace it holds for the whole mesh.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 required: [issuer]
 properties:
   selector:

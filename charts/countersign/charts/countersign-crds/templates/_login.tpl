@@ -4,6 +4,7 @@ description: >-
   Browsers that ask for a page without a token are sent to the issuer to sign in, and come back with a session. Everybody
   else is refused as before.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 required: [clientId, clientSecret]
 properties:
   clientId:
@@ -17,6 +18,7 @@ properties:
       Where the secret of the client is, in the namespace of the policy: a Secret of type Opaque, which the authority must
       be allowed to read.
     type: object
+    x-kubernetes-preserve-unknown-fields: true
     required: [name]
     properties:
       name:

@@ -1,5 +1,6 @@
 {{- define "crds.mutualTls" -}}
 type: object
+x-kubernetes-preserve-unknown-fields: true
 properties:
   mode:
     description: |-
@@ -14,6 +15,7 @@ description: |-
   What workloads demand of those who connect to them: those that the selector selects; without one, those of the
   namespace; in Countersign's own namespace, those of the whole mesh.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 properties:
   selector:
     {{- include "crds.selector" . | nindent 4 }}

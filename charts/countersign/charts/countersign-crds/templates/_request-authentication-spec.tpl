@@ -1,8 +1,9 @@
 {{- define "crds.requestAuthenticationSpec" -}}
 description: |-
-  Whose tokens are verified. A wrong token, or one of somebody else, is refused with 401; a request without any passes:
-  an EndUserAuthentication demands one. In Countersign's own namespace it holds for the whole mesh.
+  Whose tokens are verified. A wrong token, or one of somebody else, is refused with 401; a request without any passes
+  unless a rule has presence: REQUIRED. In Countersign's own namespace it holds for the whole mesh.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 properties:
   selector:
     {{- include "crds.selector" . | nindent 4 }}
@@ -12,9 +13,16 @@ properties:
     maxItems: 64
     items:
       type: object
+      x-kubernetes-preserve-unknown-fields: true
       required: [issuer]
       properties:
         {{- include "crds.tokenFields" . | nindent 8 }}
+        presence:
+          description: >-
+            REQUIRED: a request without a valid token of this rule is refused with 401, whatever other tokens it has.
+            OPTIONAL, or nothing: a request without a token passes.
+          type: string
+          enum: [OPTIONAL, REQUIRED]
         jwks_uri:
           description: Another spelling of jwksUri.
           {{- include "crds.jwksUri" . | nindent 10 }}

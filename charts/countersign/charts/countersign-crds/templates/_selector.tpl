@@ -1,6 +1,7 @@
 {{- define "crds.selector" -}}
 description: The workloads of the namespace for which the policy holds.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 properties:
   matchLabels:
     description: Labels that a pod must have, all of them.

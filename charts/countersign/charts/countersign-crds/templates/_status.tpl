@@ -1,6 +1,7 @@
 {{- define "crds.status" -}}
 description: What Countersign says of the policy.
 type: object
+x-kubernetes-preserve-unknown-fields: true
 properties:
   observedGeneration:
     type: integer
@@ -11,6 +12,7 @@ properties:
     x-kubernetes-list-map-keys: [type]
     items:
       type: object
+      x-kubernetes-preserve-unknown-fields: true
       required: [type, status]
       properties:
         type:

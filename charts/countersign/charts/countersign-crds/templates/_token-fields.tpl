@@ -30,6 +30,7 @@ fromHeaders:
   maxItems: 32
   items:
     type: object
+    x-kubernetes-preserve-unknown-fields: true
     required: [name]
     properties:
       name:
@@ -64,6 +65,7 @@ outputClaimToHeaders:
   maxItems: 64
   items:
     type: object
+    x-kubernetes-preserve-unknown-fields: true
     required: [header, claim]
     properties:
       header:

@@ -368,6 +368,16 @@ export declare type TokenRule = Message<"countersign.mesh.v1.TokenRule"> & {
    * @generated from field: repeated uint32 exempt_ports = 6;
    */
   exemptPorts: number[];
+
+  /**
+   * @generated from field: repeated string also_required = 7;
+   */
+  alsoRequired: string[];
+
+  /**
+   * @generated from field: repeated string optional_providers = 8;
+   */
+  optionalProviders: string[];
 };
 
 /**
