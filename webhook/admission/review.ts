@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   readonly dryRun: boolean
   /** The object as it would become; null when it is deleted. */
   readonly object: unknown
+  /** The object as it is; null or absent when it is created. */
+  readonly oldObject?: unknown
 }
 
 const schema = z.looseObject({
@@ -32,7 +34,8 @@ const schema = z.looseObject({
     namespace: z.string().nullish(),
     name: z.string().nullish(),
     dryRun: z.boolean().nullish(),
-    object: z.unknown().optional()
+    object: z.unknown().optional(),
+    oldObject: z.unknown().optional()
   })
 })
 
@@ -53,6 +56,7 @@ export function parseReview(body: unknown): AdmissionRequest {
     namespace: request.namespace ?? '',
     name: request.name ?? '',
     dryRun: request.dryRun ?? false,
-    object: request.object
+    object: request.object,
+    ...(request.oldObject == null ? {} : { oldObject: request.oldObject })
   })
 }
