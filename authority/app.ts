@@ -25,7 +25,7 @@ import { AuthorityMetrics } from './metrics/index.ts'
 import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { ServingCertificate } from './serving/index.ts'
-import { type Surroundings, surroundings } from './settings.ts'
+import { admissionRules, type Surroundings, surroundings } from './settings.ts'
 import { policyStatuses, StatusWriter } from './status/index.ts'
 
 const clock = systemClock
@@ -56,6 +56,7 @@ async function start(
   opened: Start['opened']
 ): Promise<void> {
   const { trustDomain, systemNamespace: namespace, clusterDomain, minimumTlsWithoutProxy } = options
+  const rules = admissionRules(options, place)
   const readiness = new Readiness(log)
   const listening = readiness.owe('listening for agents')
 
@@ -77,7 +78,8 @@ async function start(
     clusterDomain,
     minimumTlsWithoutProxy,
     rootNamespace: namespace,
-    keySetName
+    keySetName,
+    ...rules
   }
   const [keys, loginSecrets] = await Promise.all([
     followKeys(foundations, begin),

@@ -1,3 +1,4 @@
+import { type Floor, floorOf, NO_FLOOR } from '../../shared/floor/index.ts'
 import {
   type Endpoint,
   hasEnded,
@@ -9,6 +10,7 @@ import {
   type ServiceEndpoints
 } from '../../shared/inventory/index.ts'
 import { EndUserPolicies, type SelectedEndUserPolicies } from './end-user-policy.ts'
+import { raised } from './floor.ts'
 import { type EffectivePolicy, PeerPolicies } from './peer-policy.ts'
 import type { ProblemList } from './problem.ts'
 
@@ -22,9 +24,11 @@ export class Relations {
   readonly #selecting = new Map<Pod, Service[]>()
   readonly #policies: PeerPolicies
   readonly #endUsers: EndUserPolicies
+  readonly #floor: Floor
   readonly #effective = new Map<Pod, EffectivePolicy>()
 
-  constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList) {
+  constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList, floor: Floor = NO_FLOOR) {
+    this.#floor = floor
     this.#pods = indexPods(inventory.pods)
     this.#policies = new PeerPolicies(inventory.peerAuthentications, rootNamespace, problems)
     this.#endUsers = new EndUserPolicies(
@@ -56,13 +60,13 @@ export class Relations {
   policyOf = (pod: Pod): EffectivePolicy => {
     const known = this.#effective.get(pod)
     if (known !== undefined) return known
-    const policy = this.#policies.effective(pod)
+    const policy = raised(this.#policies.effective(pod), floorOf(this.#floor, pod.namespace))
     this.#effective.set(pod, policy)
     return policy
   }
 
   endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies {
-    return this.#endUsers.selecting(pod)
+    return this.#endUsers.selecting(pod, floorOf(this.#floor, pod.namespace).endUserChecks)
   }
 
   /** The pods that a Service selects, and those that its endpoints name; none that has ended. */

@@ -6,7 +6,7 @@ import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, text } fr
 import { checkInjectLabel } from './inject-label.ts'
 import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { metadata } from './metadata.ts'
-import { declaredPorts, hasProxy, type PodSpec, podSpec, proxyAttributes } from './pod-spec.ts'
+import { declaredPorts, furtherVolumes, hasProxy, type PodSpec, podSpec, proxyAttributes } from './pod-spec.ts'
 import type { InboundBypass, Labels, Pod } from './types.ts'
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
@@ -52,6 +52,8 @@ function podOf({ metadata, spec, status }: Parsed): Pod {
   const { namespace, name } = metadata
   const phase = status?.phase ?? 'Pending'
   const bypass = inboundBypass(spec, metadata.annotations)
+  const further = furtherVolumes(spec)
+  const notCaptured = (proxyAttributes(spec) ?? metadata.annotations)[APPLICATION_ADDRESS] !== undefined
   return Object.freeze({
     namespace,
     name,
@@ -67,6 +69,8 @@ function podOf({ metadata, spec, status }: Parsed): Pod {
     ...(metadata.deletionTimestamp === undefined ? {} : { deletionTime: metadata.deletionTimestamp }),
     hasProxy: hasProxy(spec),
     ...(bypass === undefined ? {} : { bypass }),
+    ...(further.length === 0 ? {} : { furtherVolumes: further }),
+    ...(notCaptured ? { notCaptured } : {}),
     ports: declaredPorts(spec)
   })
 }
