@@ -26,7 +26,7 @@ import { AuthorityMetrics } from './metrics/index.ts'
 import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { ServingCertificate } from './serving/index.ts'
-import { type Surroundings, surroundings } from './settings.ts'
+import { admissionRules, type Surroundings, surroundings } from './settings.ts'
 import { policyStatuses, StatusWriter, unreadableStatuses } from './status/index.ts'
 
 const clock = systemClock
@@ -57,6 +57,7 @@ async function start(
   opened: Start['opened']
 ): Promise<void> {
   const { trustDomain, systemNamespace: namespace, clusterDomain, minimumTlsWithoutProxy } = options
+  const rules = admissionRules(options, place)
   const readiness = new Readiness(log)
   const listening = readiness.owe('listening for agents')
 
@@ -78,7 +79,8 @@ async function start(
     clusterDomain,
     minimumTlsWithoutProxy,
     rootNamespace: namespace,
-    keySetName
+    keySetName,
+    ...rules
   }
   const [keys, loginSecrets] = await Promise.all([
     followKeys(foundations, begin),

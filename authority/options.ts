@@ -131,6 +131,33 @@ export const OPTIONS = defineOptions({
     parser: name,
     default: 'countersign-agent'
   },
+  unenrolledPods: {
+    flag: 'unenrolled-pods',
+    env: 'COUNTERSIGN_UNENROLLED_PODS',
+    group: 'Attestation',
+    description:
+      'Whether pods get certificates that neither the label countersign.dev/inject of their namespace nor their own enrols: pods with a volume written by hand. With --folder every pod is enrolled.',
+    parser: oneOf(['denied', 'allowed']),
+    default: 'denied'
+  },
+  excludedNamespaces: {
+    flag: 'excluded-namespaces',
+    env: 'COUNTERSIGN_EXCLUDED_NAMESPACES',
+    group: 'Attestation',
+    description:
+      'Namespaces whose pods never get certificates, whatever labels say, beside kube-system, kube-node-lease and the system namespace. Give the webhook the same.',
+    parser: list(names),
+    default: ''
+  },
+  floor: {
+    flag: 'floor',
+    env: 'COUNTERSIGN_FLOOR',
+    group: 'Configuration',
+    description:
+      'File (YAML or JSON) that says what namespaces may not undo: mutualTls, injection and endUserChecks, for the mesh and for single namespaces (docs/floor.md). Read at the start. Give the webhook the same file. Without it, namespaces may undo everything.',
+    parser: existing('file'),
+    optional: true
+  },
   clusterDomain: {
     flag: 'cluster-domain',
     env: 'COUNTERSIGN_CLUSTER_DOMAIN',

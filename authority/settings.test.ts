@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { describe, it } from 'node:test'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
 import { parseOptions } from '../shared/config/index.ts'
 import type { CountersignError } from '../shared/errors/index.ts'
+import { floorOf, NO_FLOOR } from '../shared/floor/index.ts'
 import { OPTIONS } from './options.ts'
-import { surroundings } from './settings.ts'
+import { admissionRules, surroundings } from './settings.ts'
 
 const optionsOf = (...argv: readonly string[]) => parseOptions(OPTIONS, argv, {})
 const problemsOf = (...argv: readonly string[]): readonly unknown[] => {
@@ -70,4 +73,59 @@ describe('the lifetimes of certificates in Secrets', () => {
 
   for (const text of ['29s', '91d', '0s', 'soon'])
     it(`are not ${text}`, () => assert.throws(() => optionsOf(`--secret-lifetime=${text}`), /30s to 90d/))
+})
+
+describe('which pods get certificates', () => {
+  const kubernetes = { kind: 'kubernetes', kubeconfig: undefined, tokenIssuer: undefined } as const
+  const folder = { kind: 'folder', folder: '', state: '', bundleFile: '', tokenKeys: '', tokenIssuer: '' } as const
+
+  it('are those that are enrolled, and none of excluded namespaces', () => {
+    const { enrolment } = admissionRules(optionsOf('--excluded-namespaces=a,b', '--system-namespace=mesh'), kubernetes)
+    assert.equal(enrolment?.unenrolledPods, 'denied')
+    assert.deepEqual([...(enrolment?.excludedNamespaces ?? [])].sort(), [
+      'a',
+      'b',
+      'kube-node-lease',
+      'kube-system',
+      'mesh'
+    ])
+  })
+
+  it('are all where the operator allows it', () =>
+    assert.equal(
+      admissionRules(optionsOf('--unenrolled-pods=allowed'), kubernetes).enrolment?.unenrolledPods,
+      'allowed'
+    ))
+
+  it('are all with a folder, where nothing reads the labels of namespaces', () =>
+    assert.deepEqual(admissionRules(optionsOf(), folder), { floor: NO_FLOOR }))
+
+  it('cannot be said otherwise', () =>
+    assert.throws(() => optionsOf('--unenrolled-pods=some'), /one of denied, allowed/))
+})
+
+describe('the floor of the authority', () => {
+  const place = { kind: 'kubernetes', kubeconfig: undefined, tokenIssuer: undefined } as const
+  let scratch = ''
+  before(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'countersign-floor-'))
+  })
+  after(() => rmSync(scratch, { recursive: true }))
+
+  const rulesOf = (text: string) => {
+    const path = join(scratch, 'floor.json')
+    writeFileSync(path, text)
+    return admissionRules(optionsOf(`--floor=${path}`), place)
+  }
+
+  it('is read from its file', () => {
+    const { floor = NO_FLOOR } = rulesOf('{"mesh":{"mutualTls":true}}')
+    assert.equal(floorOf(floor, 'shop').mutualTls, true)
+  })
+
+  it('stops the start where it is not valid', () =>
+    assert.throws(() => rulesOf('{"mesh":{"mutualTLS":true}}'), {
+      code: 'ERR_OPTION_INVALID',
+      message: /--floor .*floor\.json: mesh\.mutualTLS: unknown field; did you mean "mutualTls"/
+    }))
 })

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { optionsInvalid } from '../shared/config/index.ts'
 import { formatDuration } from '../shared/duration/index.ts'
+import { type Floor, NO_FLOOR, parseFloor } from '../shared/floor/index.ts'
+import type { MeshSettings } from './naming/index.ts'
 import { type AuthorityOptions, OPTIONS } from './options.ts'
 
 /** Where the authority gets what it knows, and puts what others shall know. */
@@ -42,6 +45,31 @@ export function surroundings(options: AuthorityOptions): Surroundings {
   if (state === undefined || bundleFile === undefined || tokenKeys === undefined || problems.length > 0)
     throw optionsInvalid(problems)
   return { kind: 'folder', folder, state, bundleFile, tokenKeys, tokenIssuer: tokenIssuer ?? LOCAL_ISSUER }
+}
+
+// No pod of these gets a proxy from the webhook, so none gets a certificate.
+const ALWAYS_EXCLUDED = ['kube-system', 'kube-node-lease']
+
+/**
+ * What namespaces may not undo, and which pods get certificates.
+ *
+ * @throws CountersignError ERR_OPTION_INVALID when the floor is not valid
+ */
+export function admissionRules(
+  { floor, unenrolledPods, systemNamespace, excludedNamespaces }: AuthorityOptions,
+  { kind }: Surroundings
+): Pick<MeshSettings, 'floor' | 'enrolment'> {
+  const excluded = new Set([...ALWAYS_EXCLUDED, systemNamespace, ...excludedNamespaces])
+  return {
+    floor: floor === undefined ? NO_FLOOR : floorOfFile(floor),
+    ...(kind === 'folder' ? {} : { enrolment: { excludedNamespaces: excluded, unenrolledPods } })
+  }
+}
+
+function floorOfFile(path: string): Floor {
+  const result = parseFloor(readFileSync(path, 'utf8'))
+  if (!result.ok) throw optionsInvalid(result.problems.map(problem => `${flag('floor')} ${path}: ${problem}`))
+  return result.floor
 }
 
 /** What accounts may ask for has to have what they get without asking between its ends. */

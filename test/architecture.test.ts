@@ -83,6 +83,7 @@ const PURE = [
   'shared/identity',
   'shared/policy',
   'shared/exclusions',
+  'shared/floor',
   'shared/certificate-secrets'
 ]
 // Of node:net, what only looks at the text of an address.
@@ -94,7 +95,7 @@ const IMPURE =
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['shared/x509'],
   jose: ['authority/authentication', 'cli/local'],
-  yaml: ['shared/inventory', 'cli/local'],
+  yaml: ['shared/inventory', 'shared/floor', 'cli/local'],
   pino: ['shared/log'],
   commander: ['shared/config', 'cli'],
   fastify: ['shared/health', 'webhook'],

@@ -8,6 +8,7 @@ import type { Logger } from '../shared/log/index.ts'
 import {
   createAdmissionMetrics,
   createAdmissionServer,
+  reviewFloor,
   reviewMount,
   reviewPod,
   reviewPolicy
@@ -69,7 +70,7 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
       reviewers: {
         '/inject': request => reviewPod(request, settings),
         '/certificates': request => reviewMount(request, mounting),
-        '/validate': request => reviewPolicy(request)
+        '/validate': request => reviewFloor(request, settings.floor) ?? reviewPolicy(request)
       },
       metrics: createAdmissionMetrics(registry),
       log: log.child({ room: 'admission' })

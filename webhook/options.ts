@@ -116,6 +116,15 @@ export const WEBHOOK_OPTIONS = defineOptions({
     parser: list(namespace),
     default: ''
   },
+  floor: {
+    flag: 'floor',
+    env: 'COUNTERSIGN_FLOOR',
+    group: 'Injection',
+    description:
+      'File (YAML or JSON) that says what namespaces may not undo: mutualTls, injection and endUserChecks, for the mesh and for single namespaces (docs/floor.md). Read at the start. Give the authority the same file. Without it, namespaces may undo everything.',
+    parser: existing('file'),
+    optional: true
+  },
   proxyImage: {
     flag: 'proxy-image',
     env: 'COUNTERSIGN_PROXY_IMAGE',

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { optionsInvalid } from '../shared/config/index.ts'
+import { type Floor, NO_FLOOR, parseFloor } from '../shared/floor/index.ts'
 import { type InjectionSettings, type ProxyResources, type ResourceName, resourceProblems } from './injection/index.ts'
 import type { MountingSettings } from './mounting/index.ts'
 import { WEBHOOK_OPTIONS, type WebhookOptions } from './options.ts'
@@ -28,6 +30,8 @@ export function injectionSettings(options: WebhookOptions): InjectionSettings {
   if (options.certificateFolder === undefined && options.dnsNames.length === 0)
     problems.push(`--${WEBHOOK_OPTIONS.dnsNames.flag}: expected at least one name`)
   problems.push(...registrationProblems(options))
+  const excludedNamespaces = new Set([...ALWAYS_EXCLUDED, options.systemNamespace, ...options.excludedNamespaces])
+  const floor = floorOfFile(options, excludedNamespaces, problems)
   if (problems.length > 0) throw optionsInvalid(problems)
   return Object.freeze({
     image: options.proxyImage,
@@ -35,8 +39,22 @@ export function injectionSettings(options: WebhookOptions): InjectionSettings {
     resources,
     logLevel: options.proxyLogLevel,
     drainTimeSeconds,
-    excludedNamespaces: new Set([...ALWAYS_EXCLUDED, options.systemNamespace, ...options.excludedNamespaces])
+    excludedNamespaces,
+    floor
   })
+}
+
+/** No pod of an excluded namespace is changed, so a rule for it would not hold. */
+function floorOfFile({ floor: path }: WebhookOptions, excluded: ReadonlySet<string>, problems: string[]): Floor {
+  if (path === undefined) return NO_FLOOR
+  const result = parseFloor(readFileSync(path, 'utf8'))
+  const found = result.ok
+    ? [...result.floor.namespaces.keys()]
+        .filter(name => excluded.has(name))
+        .map(name => `namespaces.${name}: expected a namespace that is not excluded from injection`)
+    : result.problems
+  problems.push(...found.map(problem => `--${WEBHOOK_OPTIONS.floor.flag} ${path}: ${problem}`))
+  return result.ok ? result.floor : NO_FLOOR
 }
 
 /** Certificates are no matter of injection: where that is not wanted, they may well be. */

@@ -100,6 +100,33 @@ describe('authorizing a pod by its token', () => {
     })
 })
 
+describe('a pod from which certificates are withheld', () => {
+  const granted = SpiffeId.workload(trustDomain, 'shop', 'cart')
+  const ask = (pod: PodRecord) => ({
+    first: authorizeWorkloadByToken({ trustDomain, claims, requestedPodUid: 'uid-1', callerNode: 'node-1', pod, now }),
+    renewal: authorizeRenewal({
+      ...{ trustDomain, current: granted, proofValid: true, requestedPodUid: 'uid-1', callerNode: 'node-1', pod, now }
+    })
+  })
+
+  for (const reason of ['pod_not_enrolled', 'pod_below_floor'] as const) {
+    it(`is refused its first one: ${reason}`, () => {
+      const { first, renewal } = ask({ ...pod, withheld: { reason, fromRenewal: false } })
+      assert.deepEqual([first, renewal], [{ refused: reason }, { granted }])
+    })
+
+    it(`is refused every one: ${reason}`, () => {
+      const { first, renewal } = ask({ ...pod, withheld: { reason, fromRenewal: true } })
+      assert.deepEqual([first, renewal], [{ refused: reason }, { refused: reason }])
+    })
+
+    it(`is not told so by who does not speak for it: ${reason}`, () => {
+      const { first, renewal } = ask({ ...pod, node: 'node-2', withheld: { reason, fromRenewal: true } })
+      assert.deepEqual([first, renewal], [{ refused: 'pod_elsewhere' }, { refused: 'pod_elsewhere' }])
+    })
+  }
+})
+
 describe('authorizing a renewal', () => {
   const current = SpiffeId.workload(trustDomain, 'shop', 'cart')
   const facts: Renewal = {

@@ -13,6 +13,12 @@ export interface PodRecord {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
   /** `metadata.deletionTimestamp` in milliseconds since the epoch: when it shall be gone, its grace period included. */
   readonly deletionTime: number | undefined
+  /** Why it gets no certificate although it is what it says; absent: it gets one. */
+  readonly withheld?: {
+    readonly reason: 'pod_not_enrolled' | 'pod_below_floor'
+    /** Whether it applies to a pod that holds a certificate, too. */
+    readonly fromRenewal: boolean
+  }
 }
 
 /** The pods of the mesh. */
@@ -74,7 +80,10 @@ export interface WorkloadByToken {
   readonly now: number
 }
 
-/** A pod's first certificate: token, request, directory and connection must all tell the same story. */
+/**
+ * A pod's first certificate: token, request, directory and connection must all tell the same story, and the pod must be
+ * one that may have a certificate.
+ */
 export function authorizeWorkloadByToken(facts: WorkloadByToken): Decision<CallerRefusal> {
   const { trustDomain, claims, requestedPodUid, callerNode, pod, now } = facts
   if (claims.podUid !== requestedPodUid) return { refused: 'other_pod' }
@@ -82,6 +91,7 @@ export function authorizeWorkloadByToken(facts: WorkloadByToken): Decision<Calle
   const fault = podFault(pod, requestedPodUid, claims, callerNode, now)
   if (fault !== undefined) return { refused: fault }
   if (pod?.name !== claims.podName) return { refused: 'pod_differs' }
+  if (pod.withheld !== undefined) return { refused: pod.withheld.reason }
   return { granted: SpiffeId.workload(trustDomain, claims.namespace, claims.serviceAccount) }
 }
 
@@ -109,7 +119,8 @@ export function authorizeRenewal(facts: Renewal): Decision {
   if (current.trustDomain !== trustDomain) return { refused: 'other_trust_domain' }
   if (current.subject.kind !== 'workload') return { refused: 'not_a_workload' }
   const fault = podFault(pod, requestedPodUid, current.subject, callerNode, now)
-  return fault === undefined ? { granted: current } : { refused: fault }
+  if (fault !== undefined) return { refused: fault }
+  return pod?.withheld?.fromRenewal === true ? { refused: pod.withheld.reason } : { granted: current }
 }
 
 export interface AgentByToken {

@@ -35,7 +35,17 @@ const CALLER_REFUSALS = {
   pod_deleted: 'the pod was to be gone by now',
   no_agent_pod: 'no pod of the agents runs on that node'
 } as const
-export type CallerRefusal = keyof typeof CALLER_REFUSALS
+export type CallerRefusal = keyof typeof CALLER_REFUSALS | PodRefusal
+
+/** Why a pod gets no certificate although its caller proved everything. */
+const POD_NOT_ENROLLED = {
+  pod_not_enrolled: 'neither the namespace of the pod nor its own label enrols it'
+} as const
+const POD_BELOW_FLOOR = {
+  pod_below_floor:
+    'the pod excludes ports or interfaces from its proxy, which the floor of its namespace does not allow'
+} as const
+type PodRefusal = keyof typeof POD_NOT_ENROLLED | keyof typeof POD_BELOW_FLOOR
 
 /** Why a renewal does not prove possession of a current certificate. */
 const RENEWAL_REFUSALS = {
@@ -51,6 +61,8 @@ export type Refusal = TokenRefusal | CallerRefusal | RenewalRefusal
 const TABLES: readonly (readonly [ErrorCode, Readonly<Record<string, string>>])[] = [
   ['ERR_TOKEN_REFUSED', TOKEN_REFUSALS],
   ['ERR_CALLER_REFUSED', CALLER_REFUSALS],
+  ['ERR_POD_NOT_ENROLLED', POD_NOT_ENROLLED],
+  ['ERR_POD_BELOW_FLOOR', POD_BELOW_FLOOR],
   ['ERR_RENEWAL_REFUSED', RENEWAL_REFUSALS]
 ]
 

@@ -71,6 +71,8 @@ const pods: readonly PodRecord[] = [
   { ...cartPod, uid: 'uid-admin', name: 'admin-0', serviceAccount: 'admin' },
   { ...cartPod, uid: 'uid-far', name: 'cart-1', node: 'node-2' },
   { ...cartPod, uid: 'uid-done', name: 'cart-2', phase: 'Succeeded' },
+  { ...cartPod, uid: 'uid-new', name: 'cart-3', withheld: { reason: 'pod_not_enrolled', fromRenewal: false } },
+  { ...cartPod, uid: 'uid-open', name: 'cart-4', withheld: { reason: 'pod_below_floor', fromRenewal: true } },
   { ...cartPod, ...agentAccount, uid: 'uid-agent', name: 'agent-x' },
   { ...cartPod, ...agentAccount, uid: 'uid-agent-2', name: 'agent-y', node: 'node-2' }
 ]
@@ -452,6 +454,36 @@ describe('the certificate authority over gRPC', () => {
       assert.equal(line?.['reason'], reason)
       assert.deepEqual(counted, [reason])
     })
+
+  const withheld: Record<string, readonly [uid: string, name: string, reason: string, told: RegExp]> = {
+    'a pod that is not enrolled': [
+      'uid-new',
+      'cart-3',
+      'pod_not_enrolled',
+      /^the pod is not enrolled: label its namespace countersign\.dev\/inject=enabled/
+    ],
+    'a pod below the floor': ['uid-open', 'cart-4', 'pod_below_floor', /^the pod excludes ports or interfaces/]
+  }
+  for (const [what, [uid, name, reason, told]] of Object.entries(withheld))
+    it(`refuses ${what}, and its agent is told why: ${reason} in the log`, async () => {
+      const answer = await askWorkload(
+        'agent:node-1',
+        await byToken({ pod: { ...cartPod, uid, name } }, { podUid: uid })
+      )
+      assert.ok('error' in answer, 'a certificate was issued')
+      assert.equal(answer.error.code, grpc.status.PERMISSION_DENIED)
+      assert.match(answer.error.details, told)
+      assert.equal(lines[0]?.['msg'], 'certificate refused')
+      assert.equal(lines[0]?.['pod'], uid)
+      assert.deepEqual(counted, [reason])
+    })
+
+  it('renews the certificate of a pod whose namespace is no longer enrolled, and not that of one below the floor', async () => {
+    chainIn(await askWorkload('agent:node-1', { ...renewal(), podUid: 'uid-new' }))
+    const answer = await askWorkload('agent:node-1', { ...renewal(), podUid: 'uid-open' })
+    assert.ok('error' in answer)
+    assert.deepEqual(counted, ['pod_below_floor'])
+  })
 
   it('a stolen agent certificate renews nothing on a node where no agent runs any more', async () => {
     const at = pods.findIndex(({ uid }) => uid === 'uid-agent-2')

@@ -49,7 +49,7 @@ export class LiveMesh {
     this.#options = options
     this.#log = options.log.child({ room: 'mesh' })
     this.#snapshots = this.#compute()
-    this.#directory = podDirectory(options.source.current())
+    this.#directory = podDirectory(options.source.current(), options.settings)
     this.#report()
     this.#unsubscribe = [options.source, options.keys, options.loginSecrets].map(changing =>
       changing.subscribe(() => this.#update())
@@ -111,7 +111,8 @@ export class LiveMesh {
 
   #update(): void {
     this.#snapshots = this.#compute(this.#snapshots)
-    this.#directory = podDirectory(this.#options.source.current())
+    const { source, settings } = this.#options
+    this.#directory = podDirectory(source.current(), settings, this.#directory)
     this.#report()
     for (const listener of [...this.#listeners]) listener()
   }

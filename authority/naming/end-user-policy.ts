@@ -20,7 +20,10 @@ import type { KeySetNames } from './mesh-message.ts'
 import { requiredProviders, requireTokens } from './required-tokens.ts'
 import { refusingAll } from './unreadable.ts'
 
-/** The policies on end users that select one pod, the oldest first; the same objects as in the inventory. */
+/**
+ * The policies on end users that select one pod, the oldest first, under a floor of end-user checks those of the root
+ * namespace before all others; the same objects as in the inventory.
+ */
 export interface SelectedEndUserPolicies {
   readonly required: readonly EndUserAuthentication[]
   readonly accepted: readonly RequestAuthentication[]
@@ -47,8 +50,10 @@ export class EndUserPolicies {
     this.#accepted = new Scopes(accepted, rootNamespace)
   }
 
-  selecting(pod: Pick<Pod, 'namespace' | 'labels'>): SelectedEndUserPolicies {
-    return { required: this.#required.selecting(pod), accepted: this.#accepted.selecting(pod) }
+  /** @param rootFirst those of the root namespace come before older ones: the operator's floor */
+  selecting(pod: Pick<Pod, 'namespace' | 'labels'>, rootFirst = false): SelectedEndUserPolicies {
+    const [required, accepted] = [this.#required.selecting(pod), this.#accepted.selecting(pod)]
+    return rootFirst ? { required: this.#required.rootFirst(required), accepted } : { required, accepted }
   }
 }
 
@@ -87,6 +92,11 @@ class Scopes<P extends Policy> {
       .filter(({ selector = {} }) => Object.entries(selector).every(([key, value]) => labels[key] === value))
       .sort(byAge)
   }
+
+  rootFirst(policies: readonly P[]): readonly P[] {
+    const isOfRoot = ({ namespace }: P): boolean => namespace === this.#rootNamespace
+    return [...policies.filter(isOfRoot), ...policies.filter(policy => !isOfRoot(policy))]
+  }
 }
 
 // A policy from a file has no time and counts as the oldest, as a zero time does in Istio.
@@ -97,7 +107,7 @@ function byAge(a: Policy, b: Policy): number {
 }
 
 /**
- * What a workload asks of tokens; undefined where no policy selects it. A path belongs to the oldest
+ * What a workload asks of tokens; undefined where no policy selects it. A path belongs to the first
  * EndUserAuthentication that protects it; RequestAuthentications hold where none does, but a token that one of their
  * rules requires must be there in any case.
  *

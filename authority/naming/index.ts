@@ -7,6 +7,7 @@
 // Source: Istio, "Secure naming", PeerAuthentication, RequestAuthentication, "Protocol Selection"; countersign/mesh/v1/mesh.proto.
 
 export { tokenSources } from './end-user-policy.ts'
+export type { Enrolment } from './enrolment.ts'
 export type { Known, KnownKeys, KnownLoginSecrets } from './known.ts'
 export type { KeySetNames, MeshSettings } from './mesh-message.ts'
 export { type MeshState, meshState } from './mesh-state.ts'

@@ -1,8 +1,10 @@
 import { create } from '@bufbuild/protobuf'
+import type { Floor } from '../../shared/floor/index.ts'
 import type { TrustDomain } from '../../shared/identity/index.ts'
 import type { TokenSource } from '../../shared/policy/index.ts'
 import { type Mesh, MeshSchema } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { TrustBundle } from '../../shared/x509/index.ts'
+import type { Enrolment } from './enrolment.ts'
 
 export type KeySetNames = (source: TokenSource) => string
 
@@ -18,6 +20,10 @@ export interface MeshSettings {
   readonly rootNamespace: string
   /** How the keys of a source of tokens are called; equal for sources whose keys are in the same place. */
   readonly keySetName: KeySetNames
+  /** What namespaces may not undo; absent: nothing. */
+  readonly floor?: Floor
+  /** Which pods get certificates; absent: all, as outside Kubernetes. */
+  readonly enrolment?: Enrolment
 }
 
 /** The order of bundles and roots has no meaning: they are sorted, so that equal sets are equal messages. */

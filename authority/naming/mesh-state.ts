@@ -9,19 +9,21 @@ import {
   type Workload,
   WorkloadSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { reportBypass } from './bypass.ts'
 import { reportUnheldAddresses } from './claim-problems.ts'
 import { endUserChecks } from './end-user-policy.ts'
 import { endpointsMessage } from './endpoints-message.ts'
+import { reportBelowFloor } from './floor.ts'
 import { type Known, NOTHING_KNOWN } from './known.ts'
 import { type Discovered, discoveredBy, reportIgnoredLogins, reportLogins } from './login.ts'
 import { type MeshSettings, meshMessage } from './mesh-message.ts'
+import { reportNotEnforced } from './not-enforced.ts'
 import { type NamingProblem, ProblemList } from './problem.ts'
 import { nameOf, Relations } from './relations.ts'
 import { reuse, reuseMap } from './reuse.ts'
 import { serviceMessage } from './service-message.ts'
 import { reportUnchecked } from './unchecked.ts'
 import { reportUnreadable } from './unreadable.ts'
+import { reportWithheld } from './withheld.ts'
 import { workloadMessage } from './workload-message.ts'
 import { workloadPorts } from './workload-port.ts'
 
@@ -54,8 +56,11 @@ export function meshState(
   reportUnreadable(inventory.unreadablePolicies, problems)
   reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
   reportUnheldAddresses(inventory.pods, problems)
-  const relations = new Relations(inventory, settings.rootNamespace, problems)
+  reportBelowFloor(inventory, settings, problems)
+  reportWithheld(inventory, settings, problems)
+  const relations = new Relations(inventory, settings.rootNamespace, problems, settings.floor)
   const builder = new Builder(settings, relations, problems, known, previous)
+  reportNotEnforced(inventory.pods, relations, settings, problems)
   const { services } = relations
   return Object.freeze({
     mesh: builder.mesh(),
@@ -155,7 +160,6 @@ class Builder {
       ],
       this.#problems,
       problems => {
-        reportBypass(pod, policy, problems)
         const ports = workloadPorts(pod, services, problems)
         reportUnchecked(endUsers, ports, problems)
         reportIgnoredLogins(endUsers, problems)

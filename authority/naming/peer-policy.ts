@@ -10,6 +10,8 @@ export interface EffectivePolicy {
   readonly portModes: ReadonlyMap<number, MutualTlsMode>
   /** Equal for equal policies, and only for them. */
   readonly key: string
+  /** The policies that it comes from, as problems name them; absent where none says anything. */
+  readonly decidedBy?: { readonly mode?: string; readonly ports?: string }
 }
 
 /** UNSET is none of these: it means what the next wider policy says. */
@@ -71,7 +73,11 @@ export class PeerPolicies {
       if (portMode !== mode) portModes.set(port, portMode)
     }
     const ports = [...portModes].sort(([a], [b]) => a - b).map(([port, portMode]) => `${port}=${portMode}`)
-    return { mode, portModes, key: [mode, ...ports].join(' ') }
+    const decidedBy = {
+      ...(deciding === undefined ? {} : { mode: nameOf(deciding) }),
+      ...(own === undefined ? {} : { ports: nameOf(own) })
+    }
+    return { mode, portModes, key: [mode, ...ports].join(' '), decidedBy }
   }
 
   #workloadPolicy({ namespace, labels }: Pick<Pod, 'namespace' | 'labels'>): PeerAuthentication | undefined {

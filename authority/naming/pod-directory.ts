@@ -1,6 +1,8 @@
 import type { Inventory, Pod } from '../../shared/inventory/index.ts'
+import type { MeshSettings } from './mesh-message.ts'
+import { type Withheld, withheldFrom } from './withheld.ts'
 
-/** What issuing needs to know of a pod: that it is there, whose it is, and where it runs. */
+/** What issuing needs to know of a pod: that it is there, whose it is, where it runs, and whether it may have one. */
 export interface PodRecord {
   readonly uid: string
   readonly namespace: string
@@ -11,6 +13,8 @@ export interface PodRecord {
   readonly phase: Pod['phase']
   /** When it shall be gone, in milliseconds since the epoch; undefined unless it is terminating. */
   readonly deletionTime: number | undefined
+  /** Absent: nothing is withheld. */
+  readonly withheld?: Withheld
 }
 
 export interface PodDirectory {
@@ -20,9 +24,17 @@ export interface PodDirectory {
   podsOf(account: Pick<PodRecord, 'namespace' | 'serviceAccount'>, node: string): readonly PodRecord[]
 }
 
-/** Pods without a service account are not in it: they have no identity. Every list is in the order of the inventory. */
-export function podDirectory({ pods }: Pick<Inventory, 'pods'>): PodDirectory {
-  const records = pods.filter(({ serviceAccount }) => serviceAccount !== '').map(recordOf)
+type Inputs = Pick<Inventory, 'pods'> & Partial<Pick<Inventory, 'namespaces'>>
+type Rules = Pick<MeshSettings, 'floor' | 'enrolment'>
+
+/**
+ * Pods without a service account are not in it: they have no identity. Every list is in the order of the inventory.
+ *
+ * @param previous a pod that was enrolled there stays enrolled: a label that is taken away concerns the next pods
+ */
+export function podDirectory(inputs: Inputs, rules: Rules = {}, previous?: Pick<PodDirectory, 'pod'>): PodDirectory {
+  // In a function of its own: what is returned must not keep `previous` alive.
+  const records = recordsOf(inputs, rules, previous)
   const byUid = new Map(records.map(record => [record.uid, record]))
   const byNode = Map.groupBy(records, ({ node }) => node)
   const podsOnNode = (node: string): readonly PodRecord[] => byNode.get(node) ?? []
@@ -34,6 +46,23 @@ export function podDirectory({ pods }: Pick<Inventory, 'pods'>): PodDirectory {
   }
 }
 
-function recordOf({ uid, namespace, name, serviceAccount, node, phase, deletionTime }: Pod): PodRecord {
-  return Object.freeze({ uid, namespace, name, serviceAccount, node, phase, deletionTime })
+function recordsOf(
+  { pods, namespaces = [] }: Inputs,
+  rules: Rules,
+  previous?: Pick<PodDirectory, 'pod'>
+): readonly PodRecord[] {
+  const namespaceOf = new Map(namespaces.map(namespace => [namespace.name, namespace]))
+  const withAccount = pods.filter(({ serviceAccount }) => serviceAccount !== '')
+  return withAccount.map(pod => {
+    const withheld = withheldFrom(pod, namespaceOf.get(pod.namespace), rules)
+    const before = previous?.pod(pod.uid)
+    const wasEnrolled = before !== undefined && before.withheld?.reason !== 'pod_not_enrolled'
+    return recordOf(pod, withheld?.reason === 'pod_not_enrolled' && wasEnrolled ? undefined : withheld)
+  })
+}
+
+function recordOf(pod: Pod, withheld: Withheld | undefined): PodRecord {
+  const { uid, namespace, name, serviceAccount, node, phase, deletionTime } = pod
+  const record = { uid, namespace, name, serviceAccount, node, phase, deletionTime }
+  return Object.freeze(withheld === undefined ? record : { ...record, withheld })
 }

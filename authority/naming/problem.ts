@@ -18,7 +18,12 @@ export interface NamingProblem {
     | 'address-disputed'
     /** A pod reports an address that its Node does not give to pods. */
     | 'address-outside-node'
-    | 'strict-bypassed'
+    /** It asks for less than the operator's floor, or can be avoided where the floor says that it must not be. */
+    | 'below-floor'
+    /** It does not hold for some of the pods that it selects, or has such pods. */
+    | 'not-enforced'
+    /** It has a pod that gets no certificate. */
+    | 'no-certificate'
     | 'end-users-unchecked'
     | 'login-ignored'
     | 'login-unavailable'

@@ -1,3 +1,4 @@
+import { type Floor, floorOf, NO_FLOOR } from '../../shared/floor/index.ts'
 import {
   type Endpoint,
   hasEnded,
@@ -9,6 +10,7 @@ import {
   type ServiceEndpoints
 } from '../../shared/inventory/index.ts'
 import { EndUserPolicies, type SelectedEndUserPolicies } from './end-user-policy.ts'
+import { raised } from './floor.ts'
 import { type EffectivePolicy, PeerPolicies } from './peer-policy.ts'
 import type { ProblemList } from './problem.ts'
 import { STRICT_EVERYWHERE, UnreadablePolicies } from './unreadable.ts'
@@ -24,9 +26,11 @@ export class Relations {
   readonly #policies: PeerPolicies
   readonly #endUsers: EndUserPolicies
   readonly #unreadable: UnreadablePolicies
+  readonly #floor: Floor
   readonly #effective = new Map<Pod, EffectivePolicy>()
 
-  constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList) {
+  constructor(inventory: Inventory, rootNamespace: string, problems: ProblemList, floor: Floor = NO_FLOOR) {
+    this.#floor = floor
     this.#pods = indexPods(inventory.pods)
     this.#policies = new PeerPolicies(inventory.peerAuthentications, rootNamespace, problems)
     this.#endUsers = new EndUserPolicies(
@@ -59,13 +63,17 @@ export class Relations {
   policyOf = (pod: Pod): EffectivePolicy => {
     const known = this.#effective.get(pod)
     if (known !== undefined) return known
-    const policy = this.#unreadable.peersSelecting(pod).length > 0 ? STRICT_EVERYWHERE : this.#policies.effective(pod)
+    const policy =
+      this.#unreadable.peersSelecting(pod).length > 0
+        ? STRICT_EVERYWHERE
+        : raised(this.#policies.effective(pod), floorOf(this.#floor, pod.namespace))
     this.#effective.set(pod, policy)
     return policy
   }
 
   endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies {
-    return { ...this.#endUsers.selecting(pod), unreadable: this.#unreadable.endUsersSelecting(pod) }
+    const { endUserChecks } = floorOf(this.#floor, pod.namespace)
+    return { ...this.#endUsers.selecting(pod, endUserChecks), unreadable: this.#unreadable.endUsersSelecting(pod) }
   }
 
   /** The pods that a Service selects, and those that its endpoints name; none that has ended. */

@@ -187,6 +187,28 @@ describe('the CSI driver', () => {
         assert.equal(existsSync(kubelet.targetPath()), false)
       })
 
+    it('refuses a second volume of the same pod for good, and the first one stays', async () => {
+      await publish()
+      const second = { targetPath: kubelet.targetPath(POD.uid, 'aaa'), volumeId: volumeIdOf(POD.uid, 'aaa') }
+      mkdirSync(dirname(second.targetPath), { recursive: true })
+      const outcome = await publish({ change: request => Object.assign(request, second) })
+      assert.equal(outcome.code, 'INVALID_ARGUMENT')
+      assert.match(outcome.details, /expected the volume countersign, got aaa/)
+      assert.deepEqual(readdirSync(records), [`${VOLUME}.json`])
+      assert.equal(existsSync(second.targetPath), false)
+      assert.equal((await kubelet.unpublish(socket, second.targetPath, second.volumeId)).code, 'OK')
+      assert.ok(record())
+    })
+
+    // An earlier version served it: a final answer would make the kubelet remove it from the running pod.
+    it('never answers with a final error for a second volume that is published already', async () => {
+      const second = { targetPath: kubelet.targetPath(POD.uid, 'aaa'), volumeId: volumeIdOf(POD.uid, 'aaa') }
+      mkdirSync(second.targetPath, { recursive: true })
+      const outcome = await publish({ change: request => Object.assign(request, second) })
+      assert.equal(outcome.code, 'UNAVAILABLE')
+      assert.ok(existsSync(second.targetPath))
+    })
+
     it('is tried again by the kubelet when the file system refuses', async () => {
       rmSync(records, { recursive: true })
       const outcome = await publish()

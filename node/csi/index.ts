@@ -4,6 +4,7 @@
 // Never: mounts anything, waits for anything, or decides who a pod is: the kubelet says so.
 // Never: believes what a tenant can write under the kubelet's own attribute names, or follows a link; never touches a
 // path that is not the target folder of one of our volumes.
+// Never: serves a volume under another name than `countersign`.
 // Never: answers a publish of a volume that is there with a final error: the kubelet would take it from a running pod.
 // Never: logs a volume context: it may hold a token.
 // Source: CSI specification 1.13; Kubernetes, kubelet pkg/volume/csi; Kubernetes CSI drivers, "Pod info on mount",

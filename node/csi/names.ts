@@ -1,6 +1,12 @@
 /** The driver's name, as the CSIDriver object and the volumes of pods give it. */
 export const DRIVER_NAME = 'csi.countersign.dev'
 
+/**
+ * The name of the only volume that is served. Whoever decides about a pod reads the volume of this name, so attributes of
+ * another one would be in force without anyone having seen them.
+ */
+export const VOLUME_NAME = 'countersign'
+
 /** For whom the tokens are: the authority accepts no other. The CSIDriver object asks for it in `tokenRequests`. */
 export const TOKEN_AUDIENCE = 'countersign-ca'
 

@@ -39,6 +39,23 @@ describe('the request to publish a volume', () => {
     assert.ok(volumeRecordSchema.safeParse({ version: 1, ...volume, token: token.reveal() }).success)
   })
 
+  // pkg/volume/csi/csi_mounter.go, getTargetPath: the name of the volume in the pod's specification is part of the path.
+  for (const name of ['aaa', 'countersign-2', 'xcountersign', 'countersign.x', 'zz-countersign', 'c', 'default-token'])
+    it(`is refused for a volume named ${name}: only the volume countersign is served`, () => {
+      const change = (request: NodePublishVolumeRequest): void => {
+        request.targetPath = kubelet.targetPath(POD.uid, name)
+        request.volumeId = volumeIdOf(POD.uid, name)
+      }
+      assert.throws(
+        () => read({ change }),
+        (thrown: CountersignError) =>
+          thrown.code === 'ERR_VOLUME_REFUSED' &&
+          thrown.message ===
+            `volume cannot be published: target_path: expected the volume countersign, got ${name}: ` +
+              'driver csi.countersign.dev serves no other; remove the volume from the pod'
+      )
+    })
+
   it('has its token in the secrets from Kubernetes 1.35 on', () => {
     assert.equal(read({ tokensIn: 'secrets' }).token.reveal(), TOKEN)
     assert.equal(read({ tokensIn: 'secrets' }, true).token.reveal(), TOKEN)

@@ -2,7 +2,7 @@ import { CountersignError } from '../../shared/errors/index.ts'
 import type { Sensitive } from '../../shared/log/index.ts'
 import type { NodePublishVolumeRequest } from '../../shared/proto/gen/csi_pb.js'
 import { type VolumeRecord, volumeRecordSchema } from '../../shared/volume/index.ts'
-import { CONTEXT, KUBELET_PREFIX, TOKEN_AUDIENCE } from './names.ts'
+import { CONTEXT, DRIVER_NAME, KUBELET_PREFIX, TOKEN_AUDIENCE, VOLUME_NAME } from './names.ts'
 import { parseTargetPath, targetPathForm } from './target-path.ts'
 import { type PodToken, tokenFor } from './token.ts'
 
@@ -67,6 +67,10 @@ export function readPublishRequest(request: NodePublishVolumeRequest, settings: 
     problems.push(`target_path: expected ${targetPathForm(settings.podsFolder)}`)
   else if (target !== undefined && pod.uid !== '' && target.podUid !== pod.uid)
     problems.push(`target_path: expected a folder of pod ${pod.uid}, which ${context(CONTEXT.podUid)} names`)
+  if (target !== undefined && target.volumeName !== VOLUME_NAME)
+    problems.push(
+      `target_path: expected the volume ${VOLUME_NAME}, got ${target.volumeName}: driver ${DRIVER_NAME} serves no other; remove the volume from the pod`
+    )
   problems.push(...volumeProblems(request))
   const attributes = ownAttributes(volumeContext)
   if (JSON.stringify(attributes).length > LONGEST_ATTRIBUTES)

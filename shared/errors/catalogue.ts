@@ -38,6 +38,14 @@ export const CATALOGUE = {
     meaning: 'a renewal does not prove that the caller holds the current key of a pod on its node',
     next: 'read the reason in the log of the authority; the agent falls back to the token of the pod'
   },
+  ERR_POD_NOT_ENROLLED: {
+    meaning: 'a pod asks for a certificate, and neither its namespace nor its own label enrols it',
+    next: 'label the namespace countersign.dev/inject=enabled and create the pod again; the operator may allow such pods by `enrolment.unenrolledPods: allowed`'
+  },
+  ERR_POD_BELOW_FLOOR: {
+    meaning: 'a pod asks for a certificate, and opens ports that the floor of its namespace keeps closed',
+    next: 'remove the annotations countersign.dev/exclude-inbound-ports, exclude-interfaces and application-address and create the pod again'
+  },
   ERR_ADMISSION_REVIEW_INVALID: {
     meaning: 'the body sent to the webhook is not an AdmissionReview of admission.k8s.io/v1',
     next: 'check who calls the webhook: only the API server should'

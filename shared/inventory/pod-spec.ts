@@ -80,3 +80,10 @@ export function proxyAttributes({ volumes }: PodSpec): Labels | undefined {
   const csi = volumes.find(({ name }) => name === VOLUME.name)?.csi
   return csi?.driver === VOLUME.driver ? (csi.volumeAttributes ?? {}) : undefined
 }
+
+/** Volumes of our driver that are not the proxy's, by name. */
+export function furtherVolumes({ volumes }: PodSpec): readonly string[] {
+  return Object.freeze(
+    volumes.filter(({ name, csi }) => csi?.driver === VOLUME.driver && name !== VOLUME.name).map(({ name }) => name)
+  )
+}

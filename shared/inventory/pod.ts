@@ -6,7 +6,7 @@ import { ipAddress, ipAddressOrEmpty, mapping, optional, optionalList, stringMap
 import { checkInjectLabel } from './inject-label.ts'
 import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { metadata } from './metadata.ts'
-import { declaredPorts, hasProxy, type PodSpec, podSpec, proxyAttributes } from './pod-spec.ts'
+import { declaredPorts, furtherVolumes, hasProxy, type PodSpec, podSpec, proxyAttributes } from './pod-spec.ts'
 import type { InboundBypass, Labels, Pod } from './types.ts'
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
@@ -79,6 +79,8 @@ function podOf({ metadata, spec, status }: Parsed, { defaultAccount, mirror }: R
   const serviceAccount = spec.serviceAccountName || defaultAccount
   const phase = status?.phase ?? 'Pending'
   const bypass = inboundBypass(spec, metadata.annotations)
+  const further = furtherVolumes(spec)
+  const notCaptured = (proxyAttributes(spec) ?? metadata.annotations)[APPLICATION_ADDRESS] !== undefined
   return Object.freeze({
     namespace,
     name,
@@ -97,6 +99,8 @@ function podOf({ metadata, spec, status }: Parsed, { defaultAccount, mirror }: R
     ...(spec.hostNetwork === true ? { hostNetwork: true as const } : {}),
     ...(mirror ? { mirror: true as const } : {}),
     ...(bypass === undefined ? {} : { bypass }),
+    ...(further.length === 0 ? {} : { furtherVolumes: further }),
+    ...(notCaptured ? { notCaptured } : {}),
     ports: declaredPorts(spec)
   })
 }

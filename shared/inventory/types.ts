@@ -70,6 +70,10 @@ export interface Pod {
   readonly unheld?: readonly UnheldAddress[]
   /** What reaches its containers without its proxy, as it was asked for; absent: nothing. */
   readonly bypass?: InboundBypass
+  /** Further volumes of Countersign's driver, by name: attributes of these are read by nobody. Absent: none. */
+  readonly furtherVolumes?: readonly string[]
+  /** Its volume names an address of the application: outside Kubernetes, where nothing is captured. */
+  readonly notCaptured?: true
   readonly ports: readonly ContainerPort[]
 }
 

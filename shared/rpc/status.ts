@@ -19,6 +19,16 @@ const TOLD: Partial<Record<ErrorCode, Told>> = {
   ERR_TOKEN_REFUSED: REFUSED,
   ERR_CALLER_REFUSED: REFUSED,
   ERR_RENEWAL_REFUSED: REFUSED,
+  // The caller has proved who it is by then: this tells nothing to whoever is guessing.
+  ERR_POD_NOT_ENROLLED: {
+    code: status.PERMISSION_DENIED,
+    details: 'the pod is not enrolled: label its namespace countersign.dev/inject=enabled and create the pod again'
+  },
+  ERR_POD_BELOW_FLOOR: {
+    code: status.PERMISSION_DENIED,
+    details:
+      'the pod excludes ports or interfaces from its proxy, which the floor of its namespace does not allow: remove the annotations and create the pod again'
+  },
   ERR_DISCOVERY_REQUEST_INVALID: { code: status.INVALID_ARGUMENT, details: 'the discovery request is not valid' },
   ERR_DISCOVERY_UNAVAILABLE: UNAVAILABLE,
   ERR_AUTHORITY_UNAVAILABLE: UNAVAILABLE

@@ -69,6 +69,15 @@ describe('the arguments of', () => {
     assert.equal(extra.value, `${mounted.mountPath}/ca.crt`)
   })
 
+  it('webhook and authority agree on excluded namespaces, and the authority follows the value on enrolment', () => {
+    const values = { injection: { excludedNamespaces: ['a', 'b'] }, enrolment: { unenrolledPods: 'allowed' } }
+    const manifests = render({ values })
+    const authority = optionsOf(manifests, 'authority')
+    assert.deepEqual(authority['excludedNamespaces'], optionsOf(manifests, 'webhook')['excludedNamespaces'])
+    assert.deepEqual([authority['excludedNamespaces'], authority['unenrolledPods']], [['a', 'b'], 'allowed'])
+    assert.equal(optionsOf(render(), 'authority')['unenrolledPods'], 'denied')
+  })
+
   it('the authority say nothing of certificates in Secrets where nobody asked for them', () => {
     const { args } = container(render(), 'authority')
     assert.deepEqual(

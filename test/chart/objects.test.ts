@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CERTIFICATES_ANNOTATION, SECRETS_LABEL } from '../../shared/certificate-secrets/index.ts'
+import { floorOf, parseFloor } from '../../shared/floor/index.ts'
 import { find, type Manifest, NAMESPACE, render } from './helm.ts'
 
 const manifests = render()
@@ -396,6 +397,53 @@ describe('the webhook configurations', () => {
       assert.equal(found.length, asked)
     })
 
+  type Floor = Readonly<Record<string, unknown>>
+  const ofShop: Floor = { namespaces: { shop: { injection: true } } }
+  const ofMesh: Floor = { mesh: { injection: true } }
+  const others: Floor = { mesh: { mutualTls: true }, namespaces: { shop: { endUserChecks: true } } }
+  const floors: readonly (readonly [floor: Floor, namespace: Labels, pod: Labels, asked: number, title: string])[] = [
+    [ofShop, {}, {}, 1, 'a pod of a namespace in the floor without any label'],
+    [ofShop, { [label]: 'disabled' }, { [label]: 'disabled' }, 1, 'a pod of the floor that says no twice, once'],
+    [ofShop, { [label]: 'enabled' }, { [label]: 'enabled' }, 1, 'a pod of the floor that says yes twice, once'],
+    [ofShop, { [label]: 'enabled' }, {}, 1, 'a pod of the floor in a namespace with the label, once'],
+    [ofShop, {}, { [label]: 'Disabled' }, 1, 'a pod of the floor with a wrong value, once'],
+    [ofShop, { name: 'bank' }, {}, 0, 'no pod of a namespace outside of the floor'],
+    [ofShop, { name: 'bank', [label]: 'enabled' }, {}, 1, 'a pod outside of the floor as before'],
+    [ofShop, { name: 'bank', [label]: 'enabled' }, { [label]: 'disabled' }, 0, 'no pod outside of it that says no'],
+    [ofMesh, {}, {}, 1, 'a pod of any namespace in the floor of the mesh'],
+    [
+      ofMesh,
+      { [label]: 'disabled' },
+      { [label]: 'disabled' },
+      1,
+      'a pod under the floor of the mesh that says no twice'
+    ],
+    [
+      ofMesh,
+      { [label]: 'enabled' },
+      { [label]: 'enabled' },
+      1,
+      'a pod under the floor of the mesh that says yes, once'
+    ],
+    [ofMesh, { name: 'kube-system' }, {}, 0, 'no pod of kube-system under the floor of the mesh'],
+    [ofMesh, { name: 'kube-node-lease' }, {}, 0, 'no pod of kube-node-lease under the floor of the mesh'],
+    [ofMesh, { name: NAMESPACE }, {}, 0, 'no pod of its own namespace under the floor of the mesh'],
+    [ofMesh, { name: 'excluded' }, {}, 0, 'no pod of an excluded namespace under the floor of the mesh'],
+    [others, {}, {}, 0, 'no further pod under a floor without injection']
+  ]
+  for (const [floor, { name = 'shop', ...namespace }, pod, asked, title] of floors)
+    it(`ask about ${title}`, () => {
+      const manifests = render({ values: { floor, injection: { excludedNamespaces: ['excluded'] } } })
+      const all: Manifest[] = find(manifests, 'MutatingWebhookConfiguration', 'countersign-webhook')['webhooks']
+      const labels = { ...namespace, 'kubernetes.io/metadata.name': name }
+      const found = all.filter(
+        ({ clientConfig, namespaceSelector, objectSelector = { matchExpressions: [] } }) =>
+          clientConfig.service.path === '/inject' && matches(namespaceSelector, labels) && matches(objectSelector, pod)
+      )
+      assert.equal(found.length, asked)
+      assert.ok(all.every(({ failurePolicy }) => failurePolicy === 'Fail'))
+    })
+
   const [certificates = {}] = at('/certificates')
   for (const [name, labels, asked] of [
     ['shop', { [SECRETS_LABEL]: 'enabled' }, true],
@@ -531,5 +579,61 @@ describe('uninstalling', () => {
       `/api/v1/namespaces/${NAMESPACE}/configmaps/countersign-key-sets`,
       `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/countersign-authority`
     ])
+  })
+})
+
+describe('the floor', () => {
+  const programs = ['webhook', 'authority'] as const
+  const templateOf = (list: readonly Manifest[], program: string): Manifest =>
+    find(list, 'Deployment', `countersign-${program}`)['spec'].template
+
+  it('is no object, no volume and no argument where it has no rule', () => {
+    for (const floor of [{}, { namespaces: { shop: {} } }, { namespaces: { shop: { injection: false } } }]) {
+      const list = render({ values: { floor } })
+      assert.ok(!list.some(({ metadata }) => metadata.name === 'countersign-floor'))
+      for (const program of programs) assert.doesNotMatch(JSON.stringify(templateOf(list, program)), /floor/)
+    }
+  })
+
+  const floor = { mesh: { mutualTls: true }, namespaces: { shop: { injection: true, endUserChecks: true } } }
+  const list = render({ values: { floor } })
+
+  it('is what the programs read, and understand', () => {
+    const text = find(list, 'ConfigMap', 'countersign-floor')['data']['floor.json']
+    const parsed = parseFloor(text)
+    assert.ok(parsed.ok, JSON.stringify(parsed))
+    assert.deepEqual(floorOf(parsed.floor, 'shop'), { mutualTls: true, injection: true, endUserChecks: true })
+    assert.deepEqual(floorOf(parsed.floor, 'bank'), { mutualTls: true, injection: false, endUserChecks: false })
+  })
+
+  for (const program of programs)
+    it(`is mounted where ${program} reads it, beside what else is mounted`, () => {
+      const values = {
+        floor,
+        tokenIssuers: { rootsConfigMap: 'issuers' },
+        webhook: { certificate: { secret: 'mine', caBundle: 'PEM' } }
+      }
+      for (const [manifests, volumes] of [
+        [list, 1],
+        [render({ values }), 2]
+      ] as const) {
+        const { spec } = templateOf(manifests, program)
+        const [{ args, volumeMounts }] = spec.containers
+        const [argument = ''] = args.filter((text: string) => text.startsWith('--floor='))
+        const mount = volumeMounts.find(({ name }: Manifest) => name === 'floor')
+        assert.equal(argument, `--floor=${mount.mountPath}/floor.json`)
+        assert.equal(spec.volumes.length, volumes)
+        const volume = spec.volumes.find(({ name }: Manifest) => name === 'floor')
+        assert.equal(volume.configMap.name, 'countersign-floor')
+      }
+    })
+
+  it('starts webhook and authority again when it changes, and no agent', () => {
+    const other = render({ values: { floor: { mesh: { mutualTls: true } } } })
+    const annotationsOf = (manifests: readonly Manifest[], program: string) =>
+      templateOf(manifests, program)['metadata'].annotations
+    for (const program of programs) assert.notDeepEqual(annotationsOf(list, program), annotationsOf(other, program))
+    const agent = (manifests: readonly Manifest[]) => find(manifests, 'DaemonSet', 'countersign-agent')
+    assert.deepEqual(agent(list), agent(render()))
   })
 })

@@ -118,6 +118,25 @@ describe('helm refuses', () => {
     'labels that the chart sets': [{ commonLabels: { 'app.kubernetes.io/name': 'a' } }, /app\.kubernetes\.io\/name/],
     'a label for pods that is none': [{ agent: { podLabels: { a: 'b c' } } }, /\/agent\/podLabels\/a/],
     'a namespace that is none': [{ injection: { excludedNamespaces: ['Kube'] } }, /\/injection\/excludedNamespaces\/0/],
+    'a word for pods that are not enrolled that is none': [
+      { enrolment: { unenrolledPods: 'some' } },
+      /\/enrolment\/unenrolledPods/
+    ],
+    'a rule of the floor that there is not': [{ floor: { mesh: { strict: true } } }, /'strict' not allowed/],
+    'a rule of the floor that is no truth': [{ floor: { mesh: { mutualTls: 'strict' } } }, /\/floor\/mesh\/mutualTls/],
+    'a rule of the floor of a namespace that there is not': [
+      { floor: { namespaces: { shop: { STRICT: true } } } },
+      /'STRICT' not allowed/
+    ],
+    'a floor of a namespace that is none': [{ floor: { namespaces: { '*': {} } } }, /'\*' does not match pattern/],
+    'a floor of an excluded namespace': [
+      { floor: { namespaces: { 'kube-system': { injection: true } } } },
+      /floor\.namespaces\.kube-system: expected a namespace that is not excluded/
+    ],
+    'a namespace below the floor of the mesh': [
+      { floor: { mesh: { injection: true }, namespaces: { shop: { injection: false } } } },
+      /floor\.namespaces\.shop\.injection: expected true or nothing, got false/
+    ],
     'a namespace for logins that is none': [{ login: { namespaces: ['*'] } }, /\/login\/namespaces\/0/],
     'a namespace for Secrets that is none': [
       { certificateSecrets: { namespaces: ['shop*'] } },

@@ -14,6 +14,7 @@ export {
 export { answerReview, type Verdict } from './answer.ts'
 export { type AdmissionMetrics, createAdmissionMetrics } from './metrics.ts'
 export { type AdmissionRequest, parseReview } from './review.ts'
+export { reviewFloor } from './review-floor.ts'
 export { reviewMount } from './review-mount.ts'
 export { reviewPod } from './review-pod.ts'
 export { reviewPolicy } from './review-policy.ts'

@@ -67,7 +67,13 @@ const schema = z.looseObject({
     initContainers: z.array(container).nullish(),
     containers: z.array(container),
     volumes: z
-      .array(z.looseObject({ name: z.string(), csi: z.looseObject({ volumeAttributes: words }).nullish(), secret }))
+      .array(
+        z.looseObject({
+          name: z.string(),
+          csi: z.looseObject({ driver: z.string().nullish(), volumeAttributes: words }).nullish(),
+          secret
+        })
+      )
       .nullish()
   })
 })

@@ -1,12 +1,15 @@
 import type { Operation } from 'fast-json-patch'
-import type { Container, Pod, Volume } from '../pod/index.ts'
+import { floorOf, NO_FLOOR } from '../../shared/floor/index.ts'
+import { type Container, isMirror, type Pod, type Volume } from '../pod/index.ts'
 import { readAnnotations } from './annotations.ts'
 import { otherProxies, proxyConflicts } from './conflicts.ts'
 import { findExisting } from './existing.ts'
+import { refusedAnnotations, refusedProxy, refusedSkip } from './floor.ts'
 import { attributeProblems, rewriteProbes, UNTOUCHED } from './probes.ts'
 import { proxyContainer, proxyVolume } from './proxy.ts'
 import type { InjectionSettings } from './settings.ts'
 import { labelProblems, type Skip, skipReason } from './skip.ts'
+import { foreignVolumes } from './volumes.ts'
 
 export type InjectionResult =
   | { readonly kind: 'patch'; readonly patch: readonly Operation[] }
@@ -28,8 +31,10 @@ const ALREADY_INJECTED: Skip = {
  * @param namespace of the request: a pod made by a controller may not name its own yet
  */
 export function injectPod(pod: Pod, namespace: string, settings: InjectionSettings): InjectionResult {
+  const floor = floorOf(settings.floor ?? NO_FLOOR, namespace)
+  const foreign = isMirror(pod) ? [] : foreignVolumes(pod)
   const skip = skipReason(pod, namespace, settings)
-  if (skip !== undefined) return skip
+  if (skip !== undefined) return refusal([...foreign, ...refusedSkip(skip.reason, floor)]) ?? skip
   const { wishes, problems: annotationProblems } = readAnnotations(pod, settings)
   const existing = findExisting(pod, proxyVolume(wishes))
   const probes = wishes.rewriteProbes
@@ -38,23 +43,28 @@ export function injectPod(pod: Pod, namespace: string, settings: InjectionSettin
   const volume = proxyVolume(wishes, probes.attribute)
   const probeProblems = [...probes.problems, ...attributeProblems(volume)]
   const others = otherProxies(pod)
-  if (existing.kind === 'complete' && [...others, ...probes.operations, ...probeProblems].length === 0)
+  const container = proxyContainer(settings, wishes)
+  const open = [...foreign, ...refusedAnnotations(pod, floor), ...refusedProxy(pod, container, floor)]
+  if (existing.kind === 'complete' && [...others, ...open, ...probes.operations, ...probeProblems].length === 0)
     return ALREADY_INJECTED
-  const problems = [
+  const refused = refusal([
     ...labelProblems(pod),
     ...others,
+    ...open,
     ...(existing.kind === 'foreign' ? existing.problems : []),
     ...proxyConflicts(pod),
     ...annotationProblems,
     ...probeProblems
-  ]
-  if (problems.length > 0) return { kind: 'refuse', problems, message: problems.join('; ') }
+  ])
+  if (refused !== undefined) return refused
   const rest =
-    existing.kind === 'complete'
-      ? [replacement(pod, existing.volume, volume)]
-      : additions(pod, proxyContainer(settings, wishes), volume)
+    existing.kind === 'complete' ? [replacement(pod, existing.volume, volume)] : additions(pod, container, volume)
   // Probes first: they are where they were until a container is put before them.
   return { kind: 'patch', patch: [...probes.operations, ...rest] }
+}
+
+function refusal(problems: readonly string[]): InjectionResult | undefined {
+  return problems.length === 0 ? undefined : { kind: 'refuse', problems, message: problems.join('; ') }
 }
 
 // Operations are written and not computed: a difference between two lists would rewrite every init container in order

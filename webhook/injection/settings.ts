@@ -1,3 +1,4 @@
+import type { Floor } from '../../shared/floor/index.ts'
 import type { ProxyResources } from './resources.ts'
 
 /** Levels of Envoy's own log. */
@@ -17,4 +18,6 @@ export interface InjectionSettings {
   readonly drainTimeSeconds: number
   /** Pods of these namespaces are never touched, whatever the selectors of the webhook let through. */
   readonly excludedNamespaces: ReadonlySet<string>
+  /** What pods may not undo; absent: nothing. It never concerns excluded namespaces. */
+  readonly floor?: Floor
 }

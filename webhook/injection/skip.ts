@@ -26,15 +26,8 @@ interface Rule {
   readonly unexpected: boolean
 }
 
-// In this order; the first that applies is the reason.
+// In this order; the first that applies is the reason. What no floor concerns comes first.
 const RULES: readonly Rule[] = [
-  {
-    reason: 'host-network',
-    applies: ({ spec }) => spec?.hostNetwork === true,
-    message:
-      'spec.hostNetwork is true: in the network of the node the traffic of one pod cannot be told from that of others',
-    unexpected: true
-  },
   {
     reason: 'excluded-namespace',
     applies: (_pod, namespace, { excludedNamespaces }) => excludedNamespaces.has(namespace),
@@ -43,16 +36,23 @@ const RULES: readonly Rule[] = [
     unexpected: false
   },
   {
-    reason: 'disabled-by-label',
-    applies: ({ metadata }) => metadata?.labels?.[INJECT_LABEL] === 'disabled',
-    message: `its label ${INJECT_LABEL} is disabled`,
-    unexpected: false
-  },
-  {
     reason: 'mirror-pod',
     applies: isMirror,
     message: 'it is the mirror of a static pod, which only its file on the node can change',
     unexpected: true
+  },
+  {
+    reason: 'host-network',
+    applies: ({ spec }) => spec?.hostNetwork === true,
+    message:
+      'spec.hostNetwork is true: in the network of the node the traffic of one pod cannot be told from that of others',
+    unexpected: true
+  },
+  {
+    reason: 'disabled-by-label',
+    applies: ({ metadata }) => metadata?.labels?.[INJECT_LABEL] === 'disabled',
+    message: `its label ${INJECT_LABEL} is disabled`,
+    unexpected: false
   },
   {
     reason: 'windows',

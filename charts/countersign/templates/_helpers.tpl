@@ -114,6 +114,11 @@ labels:
   {{- end }}
 annotations:
   kubectl.kubernetes.io/default-container: {{ .component }}
+  {{- if ne .component "agent" }}
+  {{- with include "countersign.floorAnnotation" .root }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- end }}
   {{- with .values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -127,6 +132,62 @@ annotations:
 {{/* Namespaces that are never asked about: what a cluster needs in order to start and to heal never waits for a proxy. */}}
 {{- define "countersign.excludedNamespaces" -}}
 {{- concat (include "countersign.alwaysExcludedNamespaces" . | fromJsonArray) .Values.injection.excludedNamespaces | uniq | toJson -}}
+{{- end }}
+
+{{/* Names of the namespaces whose floor has a rule, as JSON. Takes (dict "root" $ "rule" "injection"). */}}
+{{- define "countersign.floorNamespaces" -}}
+{{- $names := list -}}
+{{- range $name, $rules := .root.Values.floor.namespaces -}}
+{{- if index $rules $.rule -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- $names | toJson -}}
+{{- end }}
+
+{{/* The file of the floor; empty where it has no rule. A rule that would not hold is refused. */}}
+{{- define "countersign.floor" -}}
+{{- $floor := .Values.floor -}}
+{{- $excluded := include "countersign.excludedNamespaces" . | fromJsonArray -}}
+{{- $any := false -}}
+{{- range $rule := list "mutualTls" "injection" "endUserChecks" -}}
+{{- if index $floor.mesh $rule -}}{{- $any = true -}}{{- end -}}
+{{- range $name, $rules := $floor.namespaces -}}
+{{- if has $name $excluded -}}
+{{- fail (printf "floor.namespaces.%s: expected a namespace that is not excluded from injection" $name) -}}
+{{- end -}}
+{{- if index $rules $rule -}}{{- $any = true -}}
+{{- else if and (hasKey $rules $rule) (index $floor.mesh $rule) -}}
+{{- fail (printf "floor.namespaces.%s.%s: expected true or nothing, got false: floor.mesh.%s is true" $name $rule $rule) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $any -}}{{- $floor | toJson -}}{{- end -}}
+{{- end }}
+
+{{/* What a program needs to read the floor; each is empty where there is none. */}}
+{{- define "countersign.floorArgument" -}}
+{{- if include "countersign.floor" . -}}
+- --floor=/etc/countersign/floor/floor.json
+{{- end }}
+{{- end }}
+
+{{- define "countersign.floorMount" -}}
+{{- if include "countersign.floor" . -}}
+- { name: floor, mountPath: /etc/countersign/floor, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "countersign.floorVolume" -}}
+{{- if include "countersign.floor" . -}}
+- name: floor
+  configMap: { name: countersign-floor }
+{{- end }}
+{{- end }}
+
+{{/* It is read at the start: another one starts the pods again. */}}
+{{- define "countersign.floorAnnotation" -}}
+{{- with include "countersign.floor" . -}}
+checksum/floor: {{ sha256sum . }}
+{{- end }}
 {{- end }}
 
 {{/* Namespaces in which the authority writes Secrets, each once: names, or '*' alone. */}}
