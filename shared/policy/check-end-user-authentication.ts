@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EndUserAuthentication } from './end-user-authentication.ts'
+import { exemptPorts, inOrder } from './exempt-ports.ts'
 import { accepted, type PolicyResult, policyOf, refused } from './issue.ts'
 import type { Login } from './login.ts'
 import { checkLogin, login, loginWarnings, makeLogin } from './login-fields.ts'
@@ -32,6 +33,7 @@ const spec = strictObject(
     includePaths: list(textWithout(pathPatternProblem, PATH), 'path', MOST_PATHS, 1).optional(),
     excludePaths: list(excludedPath, 'path', MOST_PATHS, 1).optional(),
     methods: list(method, 'method', MOST_METHODS, 1).optional(),
+    exemptPorts: exemptPorts.optional(),
     login: login.optional()
   },
   { jwtRules: 'not here: the fields of the one issuer stand right below spec; for another issuer write another policy' }
@@ -62,7 +64,8 @@ export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUse
   const result = endUserAuthentication.safeParse(object)
   if (!result.success) return refused(result.error)
   const { apiVersion, metadata, spec } = result.data
-  const { selector, includePaths = [], excludePaths = [], methods = [], login: asked, ...written } = spec
+  const { selector, includePaths = [], excludePaths = [], methods = [], exemptPorts = [], ...others } = spec
+  const { login: asked, ...written } = others
   const login = asked === undefined ? undefined : makeLogin(asked)
   const source = makeTokenSource({ ...written, audiences: audiencesOf(written, login) })
   const policy: EndUserAuthentication = {
@@ -71,7 +74,8 @@ export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUse
     ...(login === undefined ? {} : { login }),
     includePaths: Object.freeze([...includePaths]),
     excludePaths: Object.freeze([...excludePaths]),
-    methods: Object.freeze([...methods])
+    methods: Object.freeze([...methods]),
+    exemptPorts: inOrder(exemptPorts)
   }
   return accepted(policy, [...tokenWarnings(['spec'], source), ...(login === undefined ? [] : loginWarnings(login))])
 }
