@@ -213,6 +213,7 @@ function tellStatuses(
       inventory: source.current(),
       rootNamespace: options.systemNamespace,
       problems: mesh.problems,
+      workloads: mesh.workloads(),
       keysOf: tokens => keys.current().get(keySetName(tokens))
     })
   for (const changing of [source, keys]) opened.push(changing.subscribe(() => writer.want(statuses)))
