@@ -26,7 +26,7 @@ import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { ServingCertificate } from './serving/index.ts'
 import { type Surroundings, surroundings } from './settings.ts'
-import { policyStatuses, StatusWriter } from './status/index.ts'
+import { policyStatuses, StatusWriter, serviceStatuses } from './status/index.ts'
 
 const clock = systemClock
 
@@ -208,14 +208,16 @@ function tellStatuses(
 ): void {
   const writer = new StatusWriter({ client, leadership, clock, random: Math.random, log })
   opened.push(() => writer.close())
-  const statuses = () =>
-    policyStatuses({
+  const statuses = () => [
+    ...serviceStatuses(mesh.problems),
+    ...policyStatuses({
       inventory: source.current(),
       rootNamespace: options.systemNamespace,
       problems: mesh.problems,
       workloads: mesh.workloads(),
       keysOf: tokens => keys.current().get(keySetName(tokens))
     })
+  ]
   for (const changing of [source, keys]) opened.push(changing.subscribe(() => writer.want(statuses)))
   writer.want(statuses)
 }
