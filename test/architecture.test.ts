@@ -11,11 +11,18 @@ const PROGRAMS = ['webhook', 'authority', 'agent', 'node', 'cli'] as const
 
 /** Room to the rooms of the same program that it may import. Every room may import shared/, main and app may import all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  'webhook/admission': ['webhook/injection', 'webhook/mounting', 'webhook/pod', 'webhook/validation'],
+  'webhook/admission': [
+    'webhook/injection',
+    'webhook/mounting',
+    'webhook/pod',
+    'webhook/validation',
+    'webhook/workloads'
+  ],
   'webhook/injection': ['webhook/pod'],
   'webhook/mounting': ['webhook/pod'],
   'webhook/pod': [],
   'webhook/validation': [],
+  'webhook/workloads': [],
   'webhook/certificate': [],
   'webhook/registration': ['webhook/certificate'],
   'authority/authentication': [],
@@ -66,6 +73,7 @@ const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions', 'shared/certificate-secrets'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
   'shared/exclusions': ['shared/bootstrap'],
+  'shared/port-protocol': ['shared/inventory'],
   'shared/volume': ['shared/files'],
   'shared/suggest': [],
   'shared/names': [],
@@ -84,6 +92,8 @@ const PURE = [
   'shared/policy',
   'shared/exclusions',
   'shared/floor',
+  'shared/port-protocol',
+  'shared/port-traffic',
   'shared/certificate-secrets'
 ]
 // Of node:net, what only looks at the text of an address.

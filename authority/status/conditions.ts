@@ -1,13 +1,16 @@
 import { record } from '../../shared/kube/index.ts'
-import type { Condition, PolicyStatus } from './policy-status.ts'
+import { type Condition, type ObjectStatus, PROTOCOL_CONFLICT } from './policy-status.ts'
 
-type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
+type Wanted = Pick<ObjectStatus, 'conditions' | 'generation'>
 
 /**
  * How what is there differs from what is wanted. `lasting`: in what must be told at once. `passing`: only in words, or
  * in which pods there are, which a rollout changes back and forth.
  */
 export type Difference = 'none' | 'passing' | 'lasting'
+
+/** Their status follows from which pods there are. */
+const OF_PODS: ReadonlySet<Condition['type']> = new Set(['WorkloadsSelected', 'PortsChecked', PROTOCOL_CONFLICT])
 
 /** @param present - `status.conditions` of an object, whatever that is */
 export function difference(present: unknown, { conditions, generation }: Wanted): Difference {
@@ -16,7 +19,7 @@ export function difference(present: unknown, { conditions, generation }: Wanted)
   for (const { type, status, reason, message } of conditions) {
     const old = there.get(type)
     if (old === undefined || old['observedGeneration'] !== generation) return 'lasting'
-    if (old['status'] !== status && type !== 'WorkloadsSelected') return 'lasting'
+    if (old['status'] !== status && !OF_PODS.has(type)) return 'lasting'
     if (old['status'] !== status || old['reason'] !== reason || old['message'] !== message) found = 'passing'
   }
   return found
