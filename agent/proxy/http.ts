@@ -21,6 +21,7 @@ import { hostRange } from './address.ts'
 import { milliseconds, NEVER } from './duration.ts'
 import { END_USER_FILTERS } from './end-user-filters.ts'
 import { misspelledHeader } from './header-spelling.ts'
+import { SET_LOCAL_PORT } from './local-port.ts'
 import { localReply } from './local-reply.ts'
 import { PROBE_REPLY } from './probe-reply.ts'
 import { smallRegex } from './regex.ts'
@@ -33,7 +34,12 @@ export type RouteSource = HttpConnectionManager['routeSpecifier']
 type ManagerParts = Partial<
   Pick<
     HttpConnectionManager,
-    'accessLog' | 'forwardClientCertDetails' | 'setCurrentClientCertDetails' | 'normalizePath' | 'httpFilters'
+    | 'accessLog'
+    | 'earlyHeaderMutationExtensions'
+    | 'forwardClientCertDetails'
+    | 'setCurrentClientCertDetails'
+    | 'normalizePath'
+    | 'httpFilters'
   >
 >
 
@@ -50,6 +56,7 @@ export const inboundHttp = (peer: 'verified' | 'unknown', options: HttpOptions):
     ...(peer === 'verified' ? FORWARD_PEER : DROP_PEER),
     // Policies compare paths: what they see and what the application sees must be one thing (RFC 3986, section 6).
     normalizePath: true,
+    earlyHeaderMutationExtensions: [WITHOUT_FORGERIES, LOCAL_PORT],
     httpFilters: [...END_USER_FILTERS, ROUTER],
     accessLog: [requestLog('inbound'), UNKNOWN_KEY_LOG]
   })
@@ -70,6 +77,11 @@ const WITHOUT_FORGERIES = create(TypedExtensionConfigSchema, {
       }))
     })
   )
+})
+
+const LOCAL_PORT = create(TypedExtensionConfigSchema, {
+  name: 'envoy.http.early_header_mutation.header_mutation',
+  typedConfig: anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations: [...SET_LOCAL_PORT] }))
 })
 
 // No address has a privilege, and x-envoy-internal is added to nothing. An empty list would mean the private ones.

@@ -7,7 +7,7 @@ import {
 } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { inboundHttp } from './http.ts'
 import { SNI_SUFFIX } from './names.ts'
-import { singleRoute } from './route.ts'
+import { applicationRoute } from './route.ts'
 import { tcpFilter } from './tcp.ts'
 import { HTTP_SERVER_SOCKETS, type MinimumTls, type ServerSockets, TCP_SERVER_SOCKETS } from './tls.ts'
 
@@ -76,7 +76,7 @@ const tcpOverMutualTls = (cluster: string): Filter => tcpFilter('inbound', clust
 const http =
   (peer: 'verified' | 'unknown') =>
   (cluster: string): Filter =>
-    inboundHttp(peer, { routes: { case: 'routeConfig', value: singleRoute(cluster, { retry: false }) } })
+    inboundHttp(peer, { routes: { case: 'routeConfig', value: applicationRoute(cluster) } })
 
 // What is neither is closed; every connection is one of the two once the TLS inspector has seen it.
 const TLS = { transportProtocol: 'tls' }

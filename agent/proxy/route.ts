@@ -16,6 +16,7 @@ import {
 } from '../../shared/proto/gen/envoy/config/route/v3/route_pb.js'
 import { PreviousHostsPredicateSchema } from '../../shared/proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import { NEVER } from './duration.ts'
+import { LOCAL_PORT_HEADER } from './local-port.ts'
 import { smallRegex } from './regex.ts'
 import { SAFE_METHODS, UNDELIVERED_HEADER } from './undelivered.ts'
 
@@ -102,6 +103,13 @@ export function anyHost(name: string, routes: readonly Route[]): RouteConfigurat
     validateClusters: false
   })
 }
+
+/** Every request to the application; the header that names the local port is not for it. */
+export const applicationRoute = (cluster: string): RouteConfiguration =>
+  create(RouteConfigurationSchema, {
+    ...anyHost(cluster, [forward(cluster)]),
+    requestHeadersToRemove: [LOCAL_PORT_HEADER]
+  })
 
 /** Every request on a connection to one cluster. */
 export const singleRoute = (cluster: string, options: { readonly retry: boolean }): RouteConfiguration =>
