@@ -83,7 +83,9 @@ describe('rules', () => {
   const shape = (requirement: unknown): unknown =>
     JSON.parse(JSON.stringify(requirement, (key, value) => (key === '$typeName' ? undefined : value)))
   const requirements = (rule: object): readonly unknown[] =>
-    rulesFor({ providers: PROVIDERS, rules: [rule] }).rules.map(({ requirementType }) => shape(requirementType.value))
+    rulesFor({ providers: PROVIDERS, rules: [rule] })
+      .rules.slice(1)
+      .map(({ requirementType }) => shape(requirementType.value))
   const of = (name: string) => ({ requiresType: { case: 'providerName', value: name } })
   const missing = { requiresType: { case: 'allowMissing', value: {} } }
   const list = (how: string, ...requirements_: unknown[]) => ({
@@ -118,18 +120,18 @@ describe('rules', () => {
       ]
     })
     assert.deepEqual(
-      rules.map(({ requirementType }) => shape(requirementType.value)),
+      rules.slice(1).map(({ requirementType }) => shape(requirementType.value)),
       [of('b'), of('a')]
     )
   })
 
   const matches = (rule: object) =>
-    rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'], required: true, ...rule }] }).rules.map(
-      ({ match }) => ({
+    rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'], required: true, ...rule }] })
+      .rules.slice(1)
+      .map(({ match }) => ({
         path: match?.pathSpecifier.case,
         headers: match?.headers.map(({ name, invertMatch }) => `${invertMatch ? 'not ' : ''}${name}`)
-      })
-    )
+      }))
 
   it('hold for every path in one where no path is named', () =>
     assert.deepEqual(matches({}), [{ path: 'prefix', headers: [] }]))
@@ -142,9 +144,23 @@ describe('rules', () => {
 
   it('hold for methods, in every spelling of a path', () =>
     assert.deepEqual(matches({ includePaths: ['/x'], methods: ['GET'] }), [
-      { path: 'safeRegex', headers: [':method'] },
-      { path: 'safeRegex', headers: [':method'] }
+      { path: 'safeRegex', headers: ['not x-countersign-method'] },
+      { path: 'safeRegex', headers: ['not x-countersign-method'] }
     ]))
 
-  it('let browsers ask', () => assert.equal(rulesFor({}).bypassCorsPreflight, true))
+  it('hold on every port but those that are exempt, in every spelling of a path', () =>
+    assert.deepEqual(matches({ includePaths: ['/x'], exemptPorts: [8081, 9090] }), [
+      { path: 'safeRegex', headers: ['not x-countersign-port'] },
+      { path: 'safeRegex', headers: ['not x-countersign-port'] }
+    ]))
+
+  it('let browsers ask first, and have none where there is nothing to ask', () => {
+    const [first] = rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'] }] }).rules
+    assert.equal(first?.requirementType.case, undefined)
+    assert.deepEqual(
+      first?.match?.headers.map(({ name }) => name),
+      ['x-countersign-method', 'origin', 'access-control-request-method']
+    )
+    assert.deepEqual(rulesFor({}).rules, [])
+  })
 })

@@ -1,9 +1,8 @@
 import { create, type Message, type MessageInitShape } from '@bufbuild/protobuf'
 import type { EndUserChecks, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import {
-  type HeaderMatcher,
-  HeaderMatcherSchema,
-  type RouteMatchSchema
+import type {
+  HeaderMatcher,
+  RouteMatchSchema
 } from '../../shared/proto/gen/envoy/config/route/v3/route_components_pb.js'
 import {
   type JwtAuthentication,
@@ -13,8 +12,11 @@ import {
   type RequirementRule,
   RequirementRuleSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { besidePorts } from './exempt-ports.ts'
+import { headerMatcher } from './header-matcher.ts'
 import type { KeySets } from './mesh-state.ts'
-import { escapedText, narrowPath, UNUSUAL_PATH, widePath } from './path-patterns.ts'
+import { METHOD_HEADER, protectedMethods } from './methods.ts'
+import { narrowPath, UNUSUAL_PATH, widePath } from './path-patterns.ts'
 import { regex, smallRegex } from './regex.ts'
 import { jwtProvider } from './token-providers.ts'
 
@@ -27,20 +29,33 @@ export function tokenRules({ providers, rules }: EndUserChecks, keySets: KeySets
     providers: Object.fromEntries(
       providers.map(provider => [provider.name, jwtProvider(provider, keySets.get(provider.keySet)?.jwks ?? '')])
     ),
-    rules: rules.flatMap(rulesOf),
-    // A browser asks whether it may send a token before it sends one (Fetch, section 4.8).
-    bypassCorsPreflight: true
+    rules: rules.length === 0 ? [] : [PREFLIGHT, ...rules.flatMap(rulesOf)]
   })
 }
 
 const EVERY_PATH = { case: 'prefix', value: '' } as const
+
+/**
+ * A browser asks whether it may send a token before it sends one (Fetch, section 4.8), so this needs none. Envoy's own
+ * option for it would pass a request that asks for another method as well.
+ */
+const PREFLIGHT: RequirementRule = create(RequirementRuleSchema, {
+  match: {
+    pathSpecifier: EVERY_PATH,
+    headers: [
+      headerMatcher(METHOD_HEADER, 'OPTIONS'),
+      headerMatcher('origin', '.+'),
+      headerMatcher('access-control-request-method', '.+')
+    ]
+  }
+})
 
 type Match = Required<Pick<Exclude<MessageInitShape<typeof RouteMatchSchema>, Message>, 'pathSpecifier' | 'headers'>>
 
 /** An unusual spelling first: no exclusion is asked about it. */
 function rulesOf(rule: TokenRule): readonly RequirementRule[] {
   const requires = requirementOf(rule)
-  const methods = methodsOf(rule.methods)
+  const where = [...besidePorts(rule.exemptPorts), ...protectedMethods(rule.methods)]
   const paths: readonly Match[] =
     rule.includePaths.length === 0 && rule.excludePaths.length === 0
       ? [{ pathSpecifier: EVERY_PATH, headers: [] }]
@@ -53,7 +68,7 @@ function rulesOf(rule: TokenRule): readonly RequirementRule[] {
         ]
   return paths.map(({ pathSpecifier, headers }) =>
     create(RequirementRuleSchema, {
-      match: { pathSpecifier, headers: [...headers, ...methods] },
+      match: { pathSpecifier, headers: [...where, ...headers] },
       requirementType: { case: 'requires', value: requires }
     })
   )
@@ -90,20 +105,6 @@ const all = combined('requiresAll')
 
 /** The pseudo-header holds the query as well. */
 const notWrittenAs = (patterns: readonly string[]): HeaderMatcher =>
-  header(':path', `${anyOf(patterns.map(narrowPath))}(?:[?#].*)?`, true)
-
-/** Whoever answers GET answers HEAD (RFC 9110, section 9.3.2). */
-function methodsOf(methods: readonly string[]): readonly HeaderMatcher[] {
-  if (methods.length === 0) return []
-  const meant = methods.includes('GET') ? [...methods, 'HEAD'] : methods
-  return [header(':method', anyOf([...new Set(meant)].map(escapedText)))]
-}
+  headerMatcher(':path', `${anyOf(patterns.map(narrowPath))}(?:[?#].*)?`, { invert: true })
 
 const anyOf = (expressions: readonly string[]): string => `(?:${expressions.join('|')})`
-
-const header = (name: string, expression: string, invertMatch = false): HeaderMatcher =>
-  create(HeaderMatcherSchema, {
-    name,
-    invertMatch,
-    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: regex(expression) } }
-  })

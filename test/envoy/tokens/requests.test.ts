@@ -382,10 +382,45 @@ const METHODS: readonly Row[] = [
     request: () => ({ method: 'get', target: '/read' }),
     status: 400
   },
+  ...['x-http-method-override', 'X-HTTP-Method', 'x-method-override', 'x_http_method_override', 'x-http_method'].map(
+    name => ({
+      says: `the wish for another method in ${name}`,
+      source: 'no specification has it: whatever its value is',
+      request: () => ({ method: 'GET', target: '/written', headers: [[name, 'GET'] as const] }),
+      status: 401
+    })
+  ),
+  ...['/written?_method=PUT', '/written?a=1&%5fm%65thod=PUT', '/written?a;_METHOD'].map(target => ({
+    says: `the same in the query: ${target}`,
+    source: 'no specification has it',
+    request: at(target),
+    status: 401
+  })),
   {
-    says: 'the wish for another method',
-    source: 'no specification: X-HTTP-Method-Override is an application’s own',
-    request: () => ({ method: 'GET', target: '/written', headers: [['x-http-method-override', 'POST']] }),
+    says: 'the wish for another method, where no rule names methods',
+    request: () => ({ target: '/elsewhere?_method=PUT', headers: [['x-http-method-override', 'PUT']] }),
+    status: 200,
+    seen: sees('x-http-method-override', 'PUT')
+  },
+  {
+    says: 'what the filters tell each other, sent by the client, which the application does not get',
+    request: () => ({
+      target: '/elsewhere',
+      headers: [
+        ['x-countersign-method', 'GET'],
+        ['X_Countersign_Method', 'GET']
+      ]
+    }),
+    status: 200,
+    seen: seen =>
+      assert.deepEqual(
+        Object.keys(seen.headers).filter(name => /countersign/i.test(name)),
+        []
+      )
+  },
+  {
+    says: 'a registered method that is not named',
+    request: () => ({ method: 'PATCH', target: '/written' }),
     status: 200
   },
   {
@@ -398,6 +433,12 @@ const METHODS: readonly Row[] = [
     says: 'the same with another method: it is no such question',
     source: 'Fetch, section 4.8',
     request: () => preflight({ method: 'GET' }),
+    status: 401
+  },
+  {
+    says: 'the same with the wish for another method: no browser sends it',
+    source: 'Fetch, section 4.8',
+    request: () => preflight({ more: [['x-http-method-override', 'DELETE']] }),
     status: 401
   },
   {
@@ -414,13 +455,20 @@ const METHODS: readonly Row[] = [
   }
 ]
 
-const preflight = ({ method = 'OPTIONS', without = '' }) => ({
+const preflight = ({
+  method = 'OPTIONS',
+  without = '',
+  more = []
+}: {
+  method?: string
+  without?: string
+  more?: readonly (readonly [string, string])[]
+}) => ({
   method,
   target: '/admin',
-  headers: [
-    ['origin', 'https://app.test'],
-    ['access-control-request-method', 'GET']
-  ].filter(([name]) => name !== without) as [string, string][]
+  headers: [['origin', 'https://app.test'], ['access-control-request-method', 'GET'], ...more].filter(
+    ([name]) => name !== without
+  ) as [string, string][]
 })
 
 const RULES: readonly Row[] = [
@@ -553,6 +601,31 @@ describe('a request', () => {
     assert.equal((await http2({ authorization: `Bearer ${BAD}` })).head[':status'], 401)
     assert.equal((await http2({ authorization: `Bearer ${GOOD}` })).head[':status'], 200)
     assert.equal((await http2({ ':path': '/API//OPEN' })).head[':status'], 401)
+  })
+
+  it('in HTTP/2 has methods in any case, and such that nobody registered (RFC 9110, section 9.1)', async () => {
+    for (const [method, status] of [
+      ['POST', 401],
+      ['post', 401],
+      ['pOsT', 401],
+      ['patch', 401],
+      ['FOO', 401],
+      ['PATCH', 200],
+      ['GET', 200]
+    ] as const)
+      assert.equal((await http2({ ':method': method, ':path': '/written' })).head[':status'], status, method)
+  })
+
+  it('is not looked at on an exempt port, whatever port it names itself', async () => {
+    const rules = [{ exemptPorts: [pod.port('unknown')], providers: ['plain'], required: true }]
+    await pod.apply({ ...CHECKS, rules }, { keys: keySet(KEY) })
+    const header = ['x-countersign-port', String(pod.port('unknown'))] as const
+    for (const target of ['/', '/a//b', '/%41']) {
+      assert.equal((await pod.ask({ target }, 'unknown')).status, 200)
+      assert.equal((await pod.ask({ target, headers: [header] }, 'http')).status, 401)
+    }
+    assert.equal((await http2({ [header[0]]: header[1] })).head[':status'], 401)
+    await pod.apply(CHECKS, { keys: keySet(KEY), partner: keySet(PARTNER_KEY) })
   })
 
   it('in HTTP/2 has cookies in pieces, which are one (RFC 9113, section 8.2.3)', async () => {
