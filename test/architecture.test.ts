@@ -63,6 +63,7 @@ const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/errors': [],
   'shared/rpc': ['shared/x509'],
   'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions', 'shared/certificate-secrets'],
+  'shared/policy': ['shared/path-spelling'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
   'shared/exclusions': ['shared/bootstrap'],
   'shared/volume': ['shared/files'],
@@ -81,6 +82,7 @@ const PURE = [
   'agent/proxy',
   'shared/identity',
   'shared/policy',
+  'shared/path-spelling',
   'shared/exclusions',
   'shared/certificate-secrets'
 ]

@@ -139,18 +139,21 @@ describe('rules', () => {
   it('hold for unusual spellings before anything is left out', () =>
     assert.deepEqual(matches({ excludePaths: ['/open'] }), [
       { path: 'safeRegex', headers: [] },
+      { path: 'prefix', headers: ['not :path'] },
       { path: 'prefix', headers: ['not :path'] }
     ]))
 
   it('hold for methods, in every spelling of a path', () =>
     assert.deepEqual(matches({ includePaths: ['/x'], methods: ['GET'] }), [
       { path: 'safeRegex', headers: ['not x-countersign-method'] },
+      { path: 'prefix', headers: ['not x-countersign-method', 'not :path'] },
       { path: 'safeRegex', headers: ['not x-countersign-method'] }
     ]))
 
   it('hold on every port but those that are exempt, in every spelling of a path', () =>
     assert.deepEqual(matches({ includePaths: ['/x'], exemptPorts: [8081, 9090] }), [
       { path: 'safeRegex', headers: ['not x-countersign-port'] },
+      { path: 'prefix', headers: ['not x-countersign-port', 'not :path'] },
       { path: 'safeRegex', headers: ['not x-countersign-port'] }
     ]))
 

@@ -16,8 +16,8 @@ import { besidePorts } from './exempt-ports.ts'
 import { headerMatcher } from './header-matcher.ts'
 import type { KeySets } from './mesh-state.ts'
 import { METHOD_HEADER, protectedMethods } from './methods.ts'
-import { narrowPath, UNUSUAL_PATH, widePath } from './path-patterns.ts'
-import { regex, smallRegex } from './regex.ts'
+import { narrowPath, UNUSUAL_PATH, UTF8_TARGET, widePath } from './path-patterns.ts'
+import { regex } from './regex.ts'
 import { jwtProvider } from './token-providers.ts'
 
 /**
@@ -52,7 +52,7 @@ const PREFLIGHT: RequirementRule = create(RequirementRuleSchema, {
 
 type Match = Required<Pick<Exclude<MessageInitShape<typeof RouteMatchSchema>, Message>, 'pathSpecifier' | 'headers'>>
 
-/** An unusual spelling first: no exclusion is asked about it. */
+/** Unusual spellings first: no exclusion is asked about them. */
 function rulesOf(rule: TokenRule): readonly RequirementRule[] {
   const requires = requirementOf(rule)
   const where = [...besidePorts(rule.exemptPorts), ...protectedMethods(rule.methods)]
@@ -60,7 +60,8 @@ function rulesOf(rule: TokenRule): readonly RequirementRule[] {
     rule.includePaths.length === 0 && rule.excludePaths.length === 0
       ? [{ pathSpecifier: EVERY_PATH, headers: [] }]
       : [
-          { pathSpecifier: smallRegex(UNUSUAL_PATH), headers: [] },
+          { pathSpecifier: regex(UNUSUAL_PATH), headers: [] },
+          { pathSpecifier: EVERY_PATH, headers: [headerMatcher(':path', UTF8_TARGET, { invert: true })] },
           {
             pathSpecifier: rule.includePaths.length === 0 ? EVERY_PATH : regex(anyOf(rule.includePaths.map(widePath))),
             headers: rule.excludePaths.length === 0 ? [] : [notWrittenAs(rule.excludePaths)]
@@ -105,6 +106,6 @@ const all = combined('requiresAll')
 
 /** The pseudo-header holds the query as well. */
 const notWrittenAs = (patterns: readonly string[]): HeaderMatcher =>
-  headerMatcher(':path', `${anyOf(patterns.map(narrowPath))}(?:[?#].*)?`, { invert: true })
+  headerMatcher(':path', `${anyOf(patterns.map(narrowPath))}(?:[?#]\\C*)?`, { invert: true })
 
 const anyOf = (expressions: readonly string[]): string => `(?:${expressions.join('|')})`
