@@ -66,10 +66,9 @@ describe('a provider', () => {
     )
   })
 
-  it('lets Envoy remove tokens only where it would write no query anew', () => {
-    assert.equal(provider({ fromHeaders: [{ name: 'x-token' }] }).forward, false)
-    assert.equal(provider({ fromParams: ['token'] }).forward, true)
-    assert.equal(provider({ fromHeaders: [{ name: 'x-token' }], forward: true }).forward, true)
+  it('lets Envoy remove no token: what stands in every place is looked at afterwards', () => {
+    for (const init of [{ fromHeaders: [{ name: 'x-token' }] }, { fromParams: ['token'] }, { forward: true }])
+      assert.equal(provider(init).forward, true)
   })
 
   it('has lists that are written with spaces, each once', () => {
@@ -122,6 +121,22 @@ describe('rules', () => {
     assert.deepEqual(
       rules.slice(1).map(({ requirementType }) => shape(requirementType.value)),
       [of('b'), of('a')]
+    )
+  })
+
+  it('need in an unusual spelling what any rule from there on needs: the path may be one of each', () => {
+    const { rules } = rulesFor({
+      providers: PROVIDERS,
+      rules: [
+        { includePaths: ['/a'], providers: ['a'], required: true },
+        { includePaths: ['/b'], providers: ['b'], required: true },
+        { providers: ['a', 'b'] }
+      ]
+    })
+    const both = list('requiresAll', of('a'), of('b'))
+    assert.deepEqual(
+      rules.slice(1, 7).map(({ requirementType }) => shape(requirementType.value)),
+      [both, both, of('a'), of('b'), of('b'), of('b')]
     )
   })
 

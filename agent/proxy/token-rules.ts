@@ -29,7 +29,8 @@ export function tokenRules({ providers, rules }: EndUserChecks, keySets: KeySets
     providers: Object.fromEntries(
       providers.map(provider => [provider.name, jwtProvider(provider, keySets.get(provider.keySet)?.jwks ?? '')])
     ),
-    rules: rules.length === 0 ? [] : [PREFLIGHT, ...rules.flatMap(rulesOf)]
+    rules:
+      rules.length === 0 ? [] : [PREFLIGHT, ...rules.flatMap((rule, index) => rulesOf(rule, rules.slice(index + 1)))]
   })
 }
 
@@ -52,28 +53,38 @@ const PREFLIGHT: RequirementRule = create(RequirementRuleSchema, {
 
 type Match = Required<Pick<Exclude<MessageInitShape<typeof RouteMatchSchema>, Message>, 'pathSpecifier' | 'headers'>>
 
-/** Unusual spellings first: no exclusion is asked about them. */
-function rulesOf(rule: TokenRule): readonly RequirementRule[] {
-  const requires = requirementOf(rule)
+/**
+ * Unusual spellings first: no exclusion is asked about them. Such a path may be one of any rule that follows, so all
+ * that these require is required.
+ */
+function rulesOf(rule: TokenRule, following: readonly TokenRule[]): readonly RequirementRule[] {
   const where = [...besidePorts(rule.exemptPorts), ...protectedMethods(rule.methods)]
-  const paths: readonly Match[] =
-    rule.includePaths.length === 0 && rule.excludePaths.length === 0
-      ? [{ pathSpecifier: EVERY_PATH, headers: [] }]
-      : [
-          { pathSpecifier: regex(UNUSUAL_PATH), headers: [] },
-          { pathSpecifier: EVERY_PATH, headers: [headerMatcher(':path', UTF8_TARGET, { invert: true })] },
-          {
-            pathSpecifier: rule.includePaths.length === 0 ? EVERY_PATH : regex(anyOf(rule.includePaths.map(widePath))),
-            headers: rule.excludePaths.length === 0 ? [] : [notWrittenAs(rule.excludePaths)]
-          }
-        ]
-  return paths.map(({ pathSpecifier, headers }) =>
-    create(RequirementRuleSchema, {
-      match: { pathSpecifier, headers: [...where, ...headers] },
-      requirementType: { case: 'requires', value: requires }
-    })
-  )
+  const requires = requirementOf(rule)
+  const others = following.filter(({ required, providers }) => required && !sameTexts(providers, rule.providers))
+  const every = all([requires, ...others.map(requirementOf)])
+  const { includePaths, excludePaths } = rule
+  if (includePaths.length + excludePaths.length === 0)
+    return [requirementRule({ pathSpecifier: EVERY_PATH, headers: where }, requires)]
+  return [
+    requirementRule({ pathSpecifier: regex(UNUSUAL_PATH), headers: where }, every),
+    requirementRule({ pathSpecifier: EVERY_PATH, headers: [...where, NOT_UTF8] }, every),
+    requirementRule(
+      {
+        pathSpecifier: includePaths.length === 0 ? EVERY_PATH : regex(anyOf(includePaths.map(widePath))),
+        headers: [...where, ...(excludePaths.length === 0 ? [] : [notWrittenAs(excludePaths)])]
+      },
+      requires
+    )
+  ]
 }
+
+const sameTexts = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((text, index) => text === others[index])
+
+const NOT_UTF8: HeaderMatcher = headerMatcher(':path', UTF8_TARGET, { invert: true })
+
+const requirementRule = (match: Match, value: JwtRequirement): RequirementRule =>
+  create(RequirementRuleSchema, { match, requirementType: { case: 'requires', value } })
 
 /** The token of any of the providers; where none is required, none at all is as good. */
 function requirementOf({ providers, required }: TokenRule): JwtRequirement {
