@@ -22,16 +22,11 @@ import { createResource, type Resource, typeUrlOf } from '../../shared/xds/index
 import { FROM_AGENT } from './config-source.ts'
 import { likeHeader, misspelledHeader } from './header-spelling.ts'
 import { activeLogin, withSession } from './login.ts'
-import {
-  endOfRefused,
-  INTERNAL_HEADERS,
-  REMEMBERED_COOKIES,
-  WITHOUT_INTERNAL_HEADERS,
-  WITHOUT_LOGIN_COOKIES
-} from './login-cleanup.ts'
+import { endOfRefused, INTERNAL_HEADERS, REMEMBERED_COOKIES, WITHOUT_LOGIN_COOKIES } from './login-cleanup.ts'
 import { loginFilter, NO_LOGIN } from './login-filter.ts'
 import { memoize, memoizePair } from './memoize.ts'
 import type { KeySets, LoginSecrets, MeshState } from './mesh-state.ts'
+import { METHOD_HEADER, SET_METHOD } from './methods.ts'
 import { regex } from './regex.ts'
 import { tokenPlaces } from './token-providers.ts'
 import { tokenRules } from './token-rules.ts'
@@ -100,7 +95,7 @@ const filtersFor = memoizePair((given: EndUserChecks, keySets: KeySets) =>
       checks.providers.length === 0
         ? filter(VERIFIED, HeaderMutationSchema, NOTHING)
         : filter(VERIFIED, LuaSchema, afterVerification(checks)),
-      filter(AFTER_LOGIN, HeaderMutationSchema, active === undefined ? NOTHING : WITHOUT_INTERNAL_HEADERS)
+      filter(AFTER_LOGIN, HeaderMutationSchema, withoutInternalHeaders(checks, active?.login))
     ]
   })
 )
@@ -119,7 +114,7 @@ function filter<Schema extends DescMessage>(name: string, schema: Schema, config
  * section 4.1.18): so headers that look like one that holds a token, and are not looked at, are removed as well.
  * Headers by which the filters of a login speak to each other are theirs alone.
  */
-function withoutClaimedHeaders({ providers }: EndUserChecks, login: Login | undefined): HeaderMutation {
+function withoutClaimedHeaders({ providers, rules }: EndUserChecks, login: Login | undefined): HeaderMutation {
   const claimed = providers.flatMap(({ payloadHeader, claimHeaders }) => [
     ...(payloadHeader === '' ? [] : [payloadHeader]),
     ...claimHeaders.map(({ header }) => header)
@@ -132,12 +127,24 @@ function withoutClaimedHeaders({ providers }: EndUserChecks, login: Login | unde
           ...distinct(login === undefined ? claimed : [...claimed, ...INTERNAL_HEADERS]).map(likeHeader),
           ...distinct(holding).flatMap(misspelledHeader)
         ].map(removal),
+        ...(rules.length > 0 ? SET_METHOD : []),
         ...(login === undefined || login.forwardTokens ? [] : [REMEMBERED_COOKIES])
       ],
       responseMutations: login === undefined ? [] : [endOfRefused(login)]
     }
   })
 }
+
+/** What the filters tell each other is not for the application. */
+const withoutInternalHeaders = ({ rules }: EndUserChecks, login: Login | undefined): HeaderMutation =>
+  create(HeaderMutationSchema, {
+    mutations: {
+      requestMutations: [
+        ...(login === undefined ? [] : INTERNAL_HEADERS),
+        ...(rules.length > 0 ? [METHOD_HEADER] : [])
+      ].map(value => ({ action: { case: 'remove' as const, value } }))
+    }
+  })
 
 const distinct = (names: readonly string[]): readonly string[] =>
   [...new Set(names.map(name => name.toLowerCase()))].sort()

@@ -1,10 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Login } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { HeaderValueOption_HeaderAppendAction as HeaderAppendAction } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
-import {
-  type HeaderMutation,
-  HeaderMutationSchema
-} from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
 import { COOKIE_PREFIX, cookieName, SESSION_HEADER } from './login.ts'
 
@@ -79,11 +75,4 @@ end
 export const WITHOUT_LOGIN_COOKIES: Lua = create(LuaSchema, {
   clearRouteCache: false,
   defaultSourceCode: { specifier: { case: 'inlineString', value: SCRIPT } }
-})
-
-/** Takes these headers from a request that goes to the application. */
-export const WITHOUT_INTERNAL_HEADERS: HeaderMutation = create(HeaderMutationSchema, {
-  mutations: {
-    requestMutations: INTERNAL_HEADERS.map(value => ({ action: { case: 'remove' as const, value } }))
-  }
 })

@@ -4,9 +4,11 @@ import {
   type HeaderMatcher,
   HeaderMatcherSchema
 } from '../../shared/proto/gen/envoy/config/route/v3/route_components_pb.js'
+import { onPorts } from './exempt-ports.ts'
+import { headerMatcher } from './header-matcher.ts'
 import type { ActiveLogin } from './login.ts'
+import { unprotectedMethods } from './methods.ts'
 import { escapedText, narrowPath, widePath } from './path-patterns.ts'
-import { regex } from './regex.ts'
 import { tokenPlaces } from './token-providers.ts'
 
 /**
@@ -15,22 +17,26 @@ import { tokenPlaces } from './token-providers.ts'
  *
  * - Those that have a token, or anything, where tokens are looked for: it decides, and it alone.
  * - What asks whether a request may be sent (Fetch, section 4.8).
- * - Paths and methods that the policy does not protect, and paths that another policy protects.
+ * - Paths, methods and ports that the policy does not protect, and paths that another policy protects.
  */
 export function unconcerned({ login, provider, rule, earlier }: ActiveLogin): readonly HeaderMatcher[] {
   const { headers, params, cookies } = tokenPlaces(provider)
   const own = [login.redirectPath, login.signOutPath]
   return [
     ...[...new Set(['authorization', ...headers.map(({ name }) => name.toLowerCase())])].map(present),
-    ...params.map(name => matching(':path', `[^?]*\\?(?:.*&)?${escapedText(encodeURIComponent(name))}=.*`)),
-    ...cookies.map(name => matching('cookie', `(?:.*[;,])?\\s*${escapedText(name)}=.*`)),
+    ...params.map(name => headerMatcher(':path', `[^?]*\\?(?:.*&)?${escapedText(encodeURIComponent(name))}=.*`)),
+    ...cookies.map(name => headerMatcher('cookie', `(?:.*[;,])?\\s*${escapedText(name)}=.*`)),
     present('access-control-request-method'),
+    ...onPorts(rule.exemptPorts),
     ...openPaths(rule, own).map(pattern => onPath([narrowPath(pattern)])),
     ...(rule.includePaths.length === 0 ? [] : [elsewhere([...rule.includePaths, ...own].map(widePath))]),
-    ...(rule.methods.length === 0 ? [] : [methodsBeside([...rule.methods, 'GET'])]),
+    ...(rule.methods.length === 0 ? [] : unprotectedMethods([...rule.methods, 'GET'])),
     // Of those with exceptions it cannot be told here; who logs in for what is another's is refused afterwards.
     ...earlier
-      .filter(({ required, excludePaths, methods }) => required && excludePaths.length + methods.length === 0)
+      .filter(
+        ({ required, excludePaths, methods, exemptPorts }) =>
+          required && excludePaths.length + methods.length + exemptPorts.length === 0
+      )
       .map(({ includePaths }) => onPath(includePaths.length === 0 ? ['[^?#]*'] : includePaths.map(widePath)))
   ]
 }
@@ -43,13 +49,13 @@ export function unconcerned({ login, provider, rule, earlier }: ActiveLogin): re
  * - Open paths that are also those of the login itself, and methods beside those that are protected.
  */
 export const notSentAway = ({ login, rule }: ActiveLogin): readonly HeaderMatcher[] => [
-  matching('accept', '(?i).*text/html.*', { invert: true }),
+  headerMatcher('accept', '(?i).*text/html.*', { invert: true }),
   // Browsers say it (Fetch Metadata, section 2.3), but not to every origin.
-  matching('sec-fetch-mode', '(?i)(?:navigate)?', { invert: true }),
+  headerMatcher('sec-fetch-mode', '(?i)(?:navigate)?', { invert: true }),
   ...rule.excludePaths
     .filter(pattern => !openPaths(rule, [login.redirectPath, login.signOutPath]).includes(pattern))
     .map(pattern => onPath([narrowPath(pattern)])),
-  ...(rule.methods.length === 0 || rule.methods.includes('GET') ? [] : [methodsBeside(rule.methods)])
+  ...unprotectedMethods(rule.methods)
 ]
 
 /** Excluded paths, without patterns that the login's own paths fall under. */
@@ -63,24 +69,10 @@ const anyOf = (expressions: readonly string[]): string =>
   `(?:${expressions.map(expression => `(?:${expression})`).join('|')})`
 
 /** The pseudo-header holds the query as well. */
-const onPath = (expressions: readonly string[]): HeaderMatcher => matching(':path', `${anyOf(expressions)}(?:[?#].*)?`)
+const onPath = (expressions: readonly string[]): HeaderMatcher =>
+  headerMatcher(':path', `${anyOf(expressions)}(?:[?#].*)?`)
 const elsewhere = (expressions: readonly string[]): HeaderMatcher =>
-  matching(':path', `${anyOf(expressions)}(?:[?#].*)?`, { invert: true })
-
-/** Whoever answers GET answers HEAD (RFC 9110, section 9.3.2). */
-const methodsBeside = (methods: readonly string[]): HeaderMatcher =>
-  matching(':method', anyOf([...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].map(escapedText)), {
-    invert: true
-  })
+  headerMatcher(':path', `${anyOf(expressions)}(?:[?#].*)?`, { invert: true })
 
 const present = (name: string): HeaderMatcher =>
   create(HeaderMatcherSchema, { name, headerMatchSpecifier: { case: 'presentMatch', value: true } })
-
-/** By the whole value; a header that is not there is empty. */
-const matching = (name: string, expression: string, { invert = false } = {}): HeaderMatcher =>
-  create(HeaderMatcherSchema, {
-    name,
-    invertMatch: invert,
-    treatMissingHeaderAsEmpty: true,
-    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: regex(expression) } }
-  })

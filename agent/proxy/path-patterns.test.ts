@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { narrowPath, UNUSUAL_PATH, widePath } from './path-patterns.ts'
+import { narrowPath, UNUSUAL_PATH, UTF8_TARGET, widePath } from './path-patterns.ts'
 
-/** As Envoy matches: the whole path, RE2's `(?i)` in front. */
+/** As Envoy matches: the whole path, RE2's `(?i)` in front, and its `\C` for any byte. */
 function matches(expression: string, path: string): boolean {
   const [, flags = '', body = ''] = /^(?:\(\?(i)\))?(.*)$/s.exec(expression) ?? []
-  return new RegExp(`^(?:${body})$`, `${flags}u`).test(path)
+  return new RegExp(`^(?:${body.replaceAll('\\C', '[^]')})$`, `${flags}u`).test(path)
 }
 
 interface Table {
@@ -27,8 +27,11 @@ const WIDE: Table = {
   '/a.b': { matched: ['/a.b'], not: ['/axb'] },
   '/a+(b)$': { matched: ['/a+(b)$', '/a%2b%28b%29%24', '/a%2B(b)%24'], not: ['/aa(b)', '/ab'] },
   '/user%40x': { matched: ['/user@x', '/user%40x'], not: ['/userx'] },
-  '/café': { matched: ['/caf%C3%A9', '/caf%c3%a9'], not: ['/cafe'] },
-  '/caf%c3%a9': { matched: ['/caf%C3%A9'], not: ['/caf'] },
+  '/café': { matched: ['/caf%C3%A9', '/caf%c3%a9', '/CAF%C3%89', '/cafe%CC%81', '/caf%c3%a8'], not: ['/cafe'] },
+  '/caf%c3%a9': { matched: ['/caf%C3%A9', '/CAFE%cc%81'], not: ['/caf', '/cafe', '/caf%20'] },
+  '/cafe%CC%81/x': { matched: ['/caf%C3%A9/x', '/cafe%CC%81/x'], not: ['/cafe/x'] },
+  '/%E6%97%A5%E6%9C%AC/*': { matched: ['/%E6%97%A5%E6%9C%AC', '/%e6%97%a5%e6%9c%ac/x'], not: ['/x'] },
+  '/caf%ff': { matched: ['/caf%ff'], not: ['/caf'] },
   '/a b': { matched: ['/a%20b'], not: ['/ab'] },
   '*': { matched: ['/', '*', '/any/thing'], not: [] },
   '/*': { matched: ['/', '/any'], not: [] },
@@ -60,6 +63,9 @@ const USUAL = [
   '/a:b@c,d',
   '*',
   '/%2B%2b',
+  '/a%20b%20c',
+  '/%E6%97%A5%E6%9C%AC',
+  '/e%CC%81',
   '/~a_b-c'
 ]
 const UNUSUAL = [
@@ -105,6 +111,27 @@ const UNUSUAL = [
   '/%E0%80%AF',
   '/%e0%9f%80',
   '/%f0%80%80%af',
+  '/a%3fb',
+  '/a%3F',
+  '/a%23b',
+  '/a%20',
+  '/a%20/b',
+  '/%20a',
+  '/a%C2%A0',
+  '/ki%c5%bfs',
+  '/%E2%84%AAiss',
+  '/adm%c4%b1n',
+  '/%C4%B0',
+  '/%e2%80%a5/x',
+  '/%e2%80%a4%e2%80%a4/x',
+  '/%E2%88%95x',
+  '/%e2%81%84x',
+  '/a%e2%80%8bb',
+  '/a%EF%BB%BFb',
+  '/ſ',
+  '/\u212a',
+  '/é',
+  '/\u0085',
   '/%EF%BC%8F',
   '/%ef%bd%a1'
 ]
@@ -126,6 +153,13 @@ describe('a pattern of paths that are left open', () => {
 describe('a spelling', () => {
   for (const path of USUAL) it(`is usual: ${path}`, () => assert.ok(!matches(UNUSUAL_PATH, path)))
   for (const path of UNUSUAL) it(`is unusual: ${path}`, () => assert.ok(matches(UNUSUAL_PATH, path)))
+})
+
+describe('percent-encoded bytes of a path', () => {
+  for (const target of ['/', '/caf%C3%A9?x=%ff', '/%e6%97%a5', '/%F0%9F%98%80', '/x?\u00ff%', '*'])
+    it(`are UTF-8: ${target}`, () => assert.ok(matches(UTF8_TARGET, target)))
+  for (const target of ['/%ff', '/%c3', '/%c3x', '/%a9', '/%c3%a9%a9?x', '/%e6%97', '/%ed%a0%80', '/%f4%90%80%80'])
+    it(`are not UTF-8: ${target}`, () => assert.ok(!matches(UTF8_TARGET, target)))
 })
 
 describe('whatever the spelling', () => {

@@ -2,26 +2,15 @@
 //
 // An application may read a path in more ways than one: ignore the case of letters, take `//` for `/`, decode `%2f`. So
 // what is protected is matched widely and what is left open narrowly, and an unusual spelling is never left open.
-// Source: RFC 3986, sections 2.2, 2.3 and 6.2; WHATWG URL, section 4.4, for the backslash.
+// Source: RFC 3986, sections 2.2, 2.3 and 6.2.
 
-/**
- * Matches paths in a spelling by which applications are misled, and that nobody needs: empty and dot segments,
- * backslashes, path parameters, and percent-encodings of what needs none, of separators, of controls, of nothing, and
- * of text that becomes one of these where it is decoded twice or too kindly (overlong UTF-8, wide forms).
- */
-export const UNUSUAL_PATH = `(?i).*(?:${[
-  '//',
-  '\\\\',
-  ';',
-  '/\\.{1,2}(?:/|$)',
-  // Unreserved characters: letters, digits, - . _ ~
-  '%(?:2[de]|3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|7e)',
-  // Controls, and / \ ; %
-  '%(?:[01][0-9a-f]|7f|2f|5c|3b|25)',
-  '%(?:$|[^0-9a-f]|[0-9a-f](?:$|[^0-9a-f]))',
-  '%(?:c[01]|e0%[89][0-9a-f]|f0%8[0-9a-f])',
-  '%ef%b[cd]'
-].join('|')}).*`
+import { UNUSUAL_SPELLINGS, UTF8_PATH } from '../../shared/path-spelling/index.ts'
+
+/** Matches paths in a spelling by which applications are misled, and that no client needs. */
+export const UNUSUAL_PATH = `(?i).*(?:${UNUSUAL_SPELLINGS.map(({ expression }) => expression).join('|')}).*`
+
+/** Matches `:path`, query included, where the percent-encoded bytes of the path are UTF-8. */
+export const UTF8_TARGET = `(?i)${UTF8_PATH}(?:[?#]\\C*)?`
 
 /** How the parts of a pattern are written as an expression. */
 interface Spelling {
@@ -34,7 +23,7 @@ interface Spelling {
 const ANYTHING = '[^?#]*'
 const SEGMENT = '[^/?#]+'
 
-const WIDE: Spelling = { literal: text => tokensOf(text).map(wide).join(''), below: `(?:/${ANYTHING})?` }
+const WIDE: Spelling = { literal: text => tokensOf(composed(text)).map(wide).join(''), below: `(?:/${ANYTHING})?` }
 const NARROW: Spelling = { literal: text => tokensOf(text).map(escapedText).join(''), below: `/${ANYTHING}` }
 
 /** Every path that `pattern` may mean to an application. */
@@ -55,22 +44,37 @@ function expand(pattern: string, { literal, below }: Spelling): string {
     .join('')
 }
 
-/** Characters and percent-encodings, one by one; what is not ASCII comes in a path as its encoding. */
+/** Percent-encodings of what is not ASCII, as many as follow each other; of ASCII, and characters, one by one. */
 const tokensOf = (text: string): readonly string[] =>
-  text.replace(/[^ -~]+/gu, encodeURIComponent).match(/%[0-9A-Fa-f]{2}|./g) ?? []
+  encodedText(text).match(/(?:%[89A-F][0-9A-F])+|%[0-9A-F]{2}|./gi) ?? []
+
+/** What is not ASCII comes in a path as its encoding. */
+const encodedText = (text: string): string => text.replace(/[^ -~]+/gu, encodeURIComponent)
+
+/** Letters with accents as one character each (NFC). */
+function composed(text: string): string {
+  try {
+    return encodedText(text)
+      .replace(/(?:%[89A-F][0-9A-F])+/gi, decodeURIComponent)
+      .normalize('NFC')
+  } catch {
+    // Not UTF-8: it stays as it is written.
+    return text
+  }
+}
+
+// An application may compare in any case and in any normal form (NFD has an ASCII letter before each accent), so any
+// characters outside ASCII are taken for those of the pattern.
+const OUTSIDE_ASCII = '(?:[a-z]?%[89a-f][0-9a-f])+'
 
 // Unreserved characters and the slash are themselves alone: their encodings are unusual, and judged before.
 const wide = (token: string): string => {
-  const character = token.length === 3 ? decoded(token) : token
-  if (character === undefined || /^[A-Za-z0-9._~/-]$/.test(character)) return escapedText(token)
+  if (/^%[89a-f]/i.test(token)) return OUTSIDE_ASCII
+  const character = token.length === 3 ? String.fromCharCode(Number.parseInt(token.slice(1), 16)) : token
+  if (/^[A-Za-z0-9._~/-]$/.test(character)) return escapedText(token)
   return `(?:${escapedText(character)}|${encoded(character)})`
 }
 
 /** Text, as an expression that matches it alone. */
 export const escapedText = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 const encoded = (character: string): string => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-
-function decoded(token: string): string | undefined {
-  const code = Number.parseInt(token.slice(1), 16)
-  return code < 0x80 ? String.fromCharCode(code) : undefined
-}

@@ -1,4 +1,4 @@
-import type { EndUserChecks, TokenProvider, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { TokenProvider, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { JwtRequirement } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { ALLOW_MISSING, allOf, anyOf, tokenOf } from './jwt-requirement.ts'
 import { tokenPlaces } from './token-providers.ts'
@@ -35,23 +35,6 @@ export function withEveryToken(
     requirement,
     ...alsoRequired.map(tokenOf)
   ])
-}
-
-/**
- * Names of providers whose tokens are verified beside those of others in one request. Envoy must leave these tokens in
- * it until all are verified: one token may be meant by two policies.
- */
-export function verifiedTogether({ rules }: EndUserChecks): ReadonlySet<string> {
-  const together = rules.filter(
-    ({ alsoRequired, optionalProviders }) => alsoRequired.length + optionalProviders.length > 0
-  )
-  return new Set(
-    together.flatMap(({ providers, alsoRequired, optionalProviders }) => [
-      ...providers,
-      ...alsoRequired,
-      ...optionalProviders
-    ])
-  )
 }
 
 /** `exactly`: with what stands before the token. */

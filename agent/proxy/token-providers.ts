@@ -7,7 +7,7 @@ import {
 } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 
 /** Where Envoy's filter keeps a verified payload, for policies: under this key of its own metadata. */
-const PAYLOAD = 'payload'
+export const PAYLOAD = 'payload'
 
 /** Where it keeps a verified header. Each provider has a key of its own, so that it is known whose tokens were there. */
 export const headerKey = (provider: string): string => `header of ${provider}`
@@ -15,21 +15,16 @@ export const headerKey = (provider: string): string => `header of ${provider}`
 // As Istio has them: text with spaces, which policies compare word by word (RFC 8693, section 4.2).
 const SPACE_DELIMITED = ['permission', 'scope']
 
-/**
- * @param jwks empty while there are no keys
- * @param together names of providers whose tokens are verified beside those of others in one request
- */
-export const jwtProvider = (
-  provider: TokenProvider,
-  jwks: string,
-  together: ReadonlySet<string> = new Set()
-): JwtProvider =>
+/** `jwks`: empty while there are no keys. */
+export const jwtProvider = (provider: TokenProvider, jwks: string): JwtProvider =>
   create(JwtProviderSchema, {
     issuer: provider.issuer,
     audiences: provider.audiences,
     requireExpiration: provider.requireExpiration,
     jwksSourceSpecifier: local(jwks === '' ? NOBODYS_KEY : jwks),
-    forward: provider.forward || removedBy(provider, together) === 'script',
+    // The script after the filter looks at every place, and removes the token where the application is not to have it.
+    // Envoy removes a parameter by writing the whole query anew, with its other parameters decoded.
+    forward: true,
     ...placesOf(provider),
     forwardPayloadHeader: provider.payloadHeader,
     claimToHeaders: provider.claimHeaders.map(({ header, claim }) => ({ headerName: header, claimName: claim })),
@@ -39,14 +34,6 @@ export const jwtProvider = (
       spaceDelimitedClaims: [...new Set([...SPACE_DELIMITED, ...provider.spaceDelimitedClaims])]
     }
   })
-
-/**
- * Who removes a token that the application is not to have. Envoy removes a parameter by writing the whole query anew,
- * with its other parameters decoded: `a=%26x=2` would become two, and `a=%20` no longer be a URL. And it removes a token as
- * soon as it is verified, before the next provider has looked for it.
- */
-export const removedBy = (provider: TokenProvider, together: ReadonlySet<string> = new Set()): 'envoy' | 'script' =>
-  tokenPlaces(provider).params.length === 0 && !together.has(provider.name) ? 'envoy' : 'script'
 
 /** Where tokens are looked for. */
 export interface TokenPlaces {
@@ -65,14 +52,16 @@ const DEFAULT_PLACES: TokenPlaces = {
 /** The name of a scheme may be written in any case (RFC 9110, section 11.1): those are in which it is written. */
 const BEARER = ['Bearer ', 'bearer ', 'BEARER ']
 
+/** Whether a header holds the scheme Bearer, however it is written. */
+export const isBearer = ({ name, prefix }: Pick<TokenHeader, 'name' | 'prefix'>): boolean =>
+  name.toLowerCase() === 'authorization' && BEARER.includes(prefix)
+
 export function tokenPlaces({ fromHeaders, fromParams, fromCookies }: TokenProvider): TokenPlaces {
   const given = { headers: fromHeaders, params: fromParams, cookies: fromCookies }
   const { headers, params, cookies } = Object.values(given).every(({ length }) => length === 0) ? DEFAULT_PLACES : given
   return {
     headers: headers.flatMap(({ name, prefix }) =>
-      name.toLowerCase() === 'authorization' && BEARER.includes(prefix)
-        ? BEARER.map(spelling => ({ name, prefix: spelling }))
-        : [{ name, prefix }]
+      isBearer({ name, prefix }) ? BEARER.map(spelling => ({ name, prefix: spelling })) : [{ name, prefix }]
     ),
     params,
     cookies

@@ -66,10 +66,9 @@ describe('a provider', () => {
     )
   })
 
-  it('lets Envoy remove tokens only where it would write no query anew', () => {
-    assert.equal(provider({ fromHeaders: [{ name: 'x-token' }] }).forward, false)
-    assert.equal(provider({ fromParams: ['token'] }).forward, true)
-    assert.equal(provider({ fromHeaders: [{ name: 'x-token' }], forward: true }).forward, true)
+  it('lets Envoy remove no token: what stands in every place is looked at afterwards', () => {
+    for (const init of [{ fromHeaders: [{ name: 'x-token' }] }, { fromParams: ['token'] }, { forward: true }])
+      assert.equal(provider(init).forward, true)
   })
 
   it('has lists that are written with spaces, each once', () => {
@@ -83,7 +82,9 @@ describe('rules', () => {
   const shape = (requirement: unknown): unknown =>
     JSON.parse(JSON.stringify(requirement, (key, value) => (key === '$typeName' ? undefined : value)))
   const requirements = (rule: object): readonly unknown[] =>
-    rulesFor({ providers: PROVIDERS, rules: [rule] }).rules.map(({ requirementType }) => shape(requirementType.value))
+    rulesFor({ providers: PROVIDERS, rules: [rule] })
+      .rules.slice(1)
+      .map(({ requirementType }) => shape(requirementType.value))
   const of = (name: string) => ({ requiresType: { case: 'providerName', value: name } })
   const missing = { requiresType: { case: 'allowMissing', value: {} } }
   const list = (how: string, ...requirements_: unknown[]) => ({
@@ -118,18 +119,34 @@ describe('rules', () => {
       ]
     })
     assert.deepEqual(
-      rules.map(({ requirementType }) => shape(requirementType.value)),
+      rules.slice(1).map(({ requirementType }) => shape(requirementType.value)),
       [of('b'), of('a')]
     )
   })
 
+  it('need in an unusual spelling what any rule from there on needs: the path may be one of each', () => {
+    const { rules } = rulesFor({
+      providers: PROVIDERS,
+      rules: [
+        { includePaths: ['/a'], providers: ['a'], required: true },
+        { includePaths: ['/b'], providers: ['b'], required: true },
+        { providers: ['a', 'b'] }
+      ]
+    })
+    const both = list('requiresAll', of('a'), of('b'))
+    assert.deepEqual(
+      rules.slice(1, 7).map(({ requirementType }) => shape(requirementType.value)),
+      [both, both, of('a'), of('b'), of('b'), of('b')]
+    )
+  })
+
   const matches = (rule: object) =>
-    rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'], required: true, ...rule }] }).rules.map(
-      ({ match }) => ({
+    rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'], required: true, ...rule }] })
+      .rules.slice(1)
+      .map(({ match }) => ({
         path: match?.pathSpecifier.case,
         headers: match?.headers.map(({ name, invertMatch }) => `${invertMatch ? 'not ' : ''}${name}`)
-      })
-    )
+      }))
 
   it('hold for every path in one where no path is named', () =>
     assert.deepEqual(matches({}), [{ path: 'prefix', headers: [] }]))
@@ -137,14 +154,31 @@ describe('rules', () => {
   it('hold for unusual spellings before anything is left out', () =>
     assert.deepEqual(matches({ excludePaths: ['/open'] }), [
       { path: 'safeRegex', headers: [] },
+      { path: 'prefix', headers: ['not :path'] },
       { path: 'prefix', headers: ['not :path'] }
     ]))
 
   it('hold for methods, in every spelling of a path', () =>
     assert.deepEqual(matches({ includePaths: ['/x'], methods: ['GET'] }), [
-      { path: 'safeRegex', headers: [':method'] },
-      { path: 'safeRegex', headers: [':method'] }
+      { path: 'safeRegex', headers: ['not x-countersign-method'] },
+      { path: 'prefix', headers: ['not x-countersign-method', 'not :path'] },
+      { path: 'safeRegex', headers: ['not x-countersign-method'] }
     ]))
 
-  it('let browsers ask', () => assert.equal(rulesFor({}).bypassCorsPreflight, true))
+  it('hold on every port but those that are exempt, in every spelling of a path', () =>
+    assert.deepEqual(matches({ includePaths: ['/x'], exemptPorts: [8081, 9090] }), [
+      { path: 'safeRegex', headers: ['not x-countersign-port'] },
+      { path: 'prefix', headers: ['not x-countersign-port', 'not :path'] },
+      { path: 'safeRegex', headers: ['not x-countersign-port'] }
+    ]))
+
+  it('let browsers ask first, and have none where there is nothing to ask', () => {
+    const [first] = rulesFor({ providers: PROVIDERS, rules: [{ providers: ['a'] }] }).rules
+    assert.equal(first?.requirementType.case, undefined)
+    assert.deepEqual(
+      first?.match?.headers.map(({ name }) => name),
+      ['x-countersign-method', 'origin', 'access-control-request-method']
+    )
+    assert.deepEqual(rulesFor({}).rules, [])
+  })
 })

@@ -1,9 +1,8 @@
 import { create, type Message, type MessageInitShape } from '@bufbuild/protobuf'
-import type { EndUserChecks, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import {
-  type HeaderMatcher,
-  HeaderMatcherSchema,
-  type RouteMatchSchema
+import type { EndUserChecks, TokenProvider, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type {
+  HeaderMatcher,
+  RouteMatchSchema
 } from '../../shared/proto/gen/envoy/config/route/v3/route_components_pb.js'
 import {
   type JwtAuthentication,
@@ -12,57 +11,88 @@ import {
   type RequirementRule,
   RequirementRuleSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
+import { besidePorts } from './exempt-ports.ts'
+import { headerMatcher } from './header-matcher.ts'
 import { ALLOW_MISSING, allOf, anyOf, tokenOf } from './jwt-requirement.ts'
 import type { KeySets } from './mesh-state.ts'
-import { escapedText, narrowPath, UNUSUAL_PATH, widePath } from './path-patterns.ts'
-import { regex, smallRegex } from './regex.ts'
-import { verifiedTogether, withEveryToken } from './token-presence.ts'
+import { METHOD_HEADER, protectedMethods } from './methods.ts'
+import { narrowPath, UNUSUAL_PATH, UTF8_TARGET, widePath } from './path-patterns.ts'
+import { regex } from './regex.ts'
+import { withEveryToken } from './token-presence.ts'
 import { jwtProvider } from './token-providers.ts'
 
 /**
  * What is verified, and which requests need what (Envoy, extensions/filters/http/jwt_authn/v3). The first rule that
  * matches decides; a request that none matches passes, and its tokens are not looked at.
  */
-export function tokenRules(checks: EndUserChecks, keySets: KeySets): JwtAuthentication {
-  const { providers, rules } = checks
-  const together = verifiedTogether(checks)
+export function tokenRules({ providers, rules }: EndUserChecks, keySets: KeySets): JwtAuthentication {
   return create(JwtAuthenticationSchema, {
     providers: Object.fromEntries(
-      providers.map(provider => [
-        provider.name,
-        jwtProvider(provider, keySets.get(provider.keySet)?.jwks ?? '', together)
-      ])
+      providers.map(provider => [provider.name, jwtProvider(provider, keySets.get(provider.keySet)?.jwks ?? '')])
     ),
-    rules: rules.flatMap(rule => rulesOf(rule, withEveryToken(rule, requirementOf(rule), providers))),
-    // A browser asks whether it may send a token before it sends one (Fetch, section 4.8).
-    bypassCorsPreflight: true
+    rules:
+      rules.length === 0
+        ? []
+        : [PREFLIGHT, ...rules.flatMap((rule, index) => rulesOf(rule, rules.slice(index + 1), providers))]
   })
 }
 
 const EVERY_PATH = { case: 'prefix', value: '' } as const
 
+/**
+ * A browser asks whether it may send a token before it sends one (Fetch, section 4.8), so this needs none. Envoy's own
+ * option for it would pass a request that asks for another method as well.
+ */
+const PREFLIGHT: RequirementRule = create(RequirementRuleSchema, {
+  match: {
+    pathSpecifier: EVERY_PATH,
+    headers: [
+      headerMatcher(METHOD_HEADER, 'OPTIONS'),
+      headerMatcher('origin', '.+'),
+      headerMatcher('access-control-request-method', '.+')
+    ]
+  }
+})
+
 type Match = Required<Pick<Exclude<MessageInitShape<typeof RouteMatchSchema>, Message>, 'pathSpecifier' | 'headers'>>
 
-/** An unusual spelling first: no exclusion is asked about it. */
-function rulesOf(rule: TokenRule, requires: JwtRequirement): readonly RequirementRule[] {
-  const methods = methodsOf(rule.methods)
-  const paths: readonly Match[] =
-    rule.includePaths.length === 0 && rule.excludePaths.length === 0
-      ? [{ pathSpecifier: EVERY_PATH, headers: [] }]
-      : [
-          { pathSpecifier: smallRegex(UNUSUAL_PATH), headers: [] },
-          {
-            pathSpecifier: rule.includePaths.length === 0 ? EVERY_PATH : regex(oneOf(rule.includePaths.map(widePath))),
-            headers: rule.excludePaths.length === 0 ? [] : [notWrittenAs(rule.excludePaths)]
-          }
-        ]
-  return paths.map(({ pathSpecifier, headers }) =>
-    create(RequirementRuleSchema, {
-      match: { pathSpecifier, headers: [...headers, ...methods] },
-      requirementType: { case: 'requires', value: requires }
-    })
-  )
+/**
+ * Unusual spellings first: no exclusion is asked about them. Such a path may be one of any rule that follows, so all
+ * that these require is required.
+ */
+function rulesOf(
+  rule: TokenRule,
+  following: readonly TokenRule[],
+  providers: readonly TokenProvider[]
+): readonly RequirementRule[] {
+  const requirement = (one: TokenRule): JwtRequirement => withEveryToken(one, requirementOf(one), providers)
+  const where = [...besidePorts(rule.exemptPorts), ...protectedMethods(rule.methods)]
+  const requires = requirement(rule)
+  const others = following.filter(({ required, providers }) => required && !sameTexts(providers, rule.providers))
+  const every = allOf([requires, ...others.map(requirement)])
+  const { includePaths, excludePaths } = rule
+  if (includePaths.length + excludePaths.length === 0)
+    return [requirementRule({ pathSpecifier: EVERY_PATH, headers: where }, requires)]
+  return [
+    requirementRule({ pathSpecifier: regex(UNUSUAL_PATH), headers: where }, every),
+    requirementRule({ pathSpecifier: EVERY_PATH, headers: [...where, NOT_UTF8] }, every),
+    requirementRule(
+      {
+        pathSpecifier: includePaths.length === 0 ? EVERY_PATH : regex(oneOf(includePaths.map(widePath))),
+        headers: [...where, ...(excludePaths.length === 0 ? [] : [notWrittenAs(excludePaths)])]
+      },
+      requires
+    )
+  ]
 }
+
+const sameTexts = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((text, index) => text === others[index])
+
+const NOT_UTF8: HeaderMatcher = headerMatcher(':path', UTF8_TARGET, { invert: true })
+
+const requirementRule = (match: Match, value: JwtRequirement): RequirementRule =>
+  create(RequirementRuleSchema, { match, requirementType: { case: 'requires', value } })
 
 /** The token of any of the providers; where none is required, none at all is as good. */
 function requirementOf({ providers, required }: TokenRule): JwtRequirement {
@@ -75,20 +105,6 @@ function requirementOf({ providers, required }: TokenRule): JwtRequirement {
 
 /** The pseudo-header holds the query as well. */
 const notWrittenAs = (patterns: readonly string[]): HeaderMatcher =>
-  header(':path', `${oneOf(patterns.map(narrowPath))}(?:[?#].*)?`, true)
-
-/** Whoever answers GET answers HEAD (RFC 9110, section 9.3.2). */
-function methodsOf(methods: readonly string[]): readonly HeaderMatcher[] {
-  if (methods.length === 0) return []
-  const meant = methods.includes('GET') ? [...methods, 'HEAD'] : methods
-  return [header(':method', oneOf([...new Set(meant)].map(escapedText)))]
-}
+  headerMatcher(':path', `${oneOf(patterns.map(narrowPath))}(?:[?#]\\C*)?`, { invert: true })
 
 const oneOf = (expressions: readonly string[]): string => `(?:${expressions.join('|')})`
-
-const header = (name: string, expression: string, invertMatch = false): HeaderMatcher =>
-  create(HeaderMatcherSchema, {
-    name,
-    invertMatch,
-    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: regex(expression) } }
-  })

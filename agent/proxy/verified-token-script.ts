@@ -1,43 +1,72 @@
-import { create } from '@bufbuild/protobuf'
-import type { EndUserChecks } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { create, type JsonObject } from '@bufbuild/protobuf'
+import type { EndUserChecks, TokenProvider } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
+import { SESSION_HEADER } from './login.ts'
 import { INVALID_TOKEN } from './token-challenge.ts'
-import { verifiedTogether } from './token-presence.ts'
-import { headerKey, removedBy, tokenPlaces } from './token-providers.ts'
+import { headerKey, isBearer, PAYLOAD, type TokenPlaces, tokenPlaces } from './token-providers.ts'
 
 /**
- * What Envoy's filter leaves undone for tokens that it has found good:
+ * What Envoy's filter leaves undone:
  *
  * - A token that names extensions that must be understood is refused, as none is (RFC 7515, section 4.1.11).
- * - A parameter or a cookie for tokens that is there more than once is refused: Envoy looks at the first alone, and the
- *   application may look at the last. (RFC 6750, section 3.1. Of a header, Envoy looks at all.)
- * - A cookie that the application is not to have is removed, and so is a parameter, and whatever Envoy leaves to this
- *   script because of it.
+ * - More than one token is refused, in one place or in several: Envoy looks at some of them, the application may look
+ *   at another, and the claims of all would be in one header (RFC 6750, sections 2 and 3.1). So is a header that holds
+ *   anything beside the token.
+ * - A claim that fits no header is refused: with a control character Envoy would answer 503, a blank at an end would be
+ *   lost (RFC 9110, section 5.5), and of a number that is not exact in double precision Envoy writes another.
+ * - The scheme Bearer in a spelling that Envoy does not look for is refused: the application may look for it.
+ * - A token that the application is not to have is removed from where it was.
  */
-export function afterVerification(checks: EndUserChecks): Lua {
-  const together = verifiedTogether(checks)
-  return create(LuaSchema, {
+export const afterVerification = (checks: EndUserChecks): Lua =>
+  create(LuaSchema, {
     clearRouteCache: false,
     defaultSourceCode: { specifier: { case: 'inlineString', value: SCRIPT } },
     filterContext: {
-      providers: checks.providers.map(provider => {
-        const { headers, params, cookies } = tokenPlaces(provider)
-        return {
-          header: headerKey(provider.name),
-          forward: provider.forward,
-          headers:
-            removedBy(provider, together) === 'envoy' ? [] : headers.map(({ name, prefix }) => ({ name, prefix })),
-          params: [...params],
-          cookies: [...cookies]
-        }
-      })
+      bearer: checks.providers.some(provider => tokenPlaces(provider).headers.some(isBearer)),
+      providers: checks.providers.map(provider => ({
+        header: headerKey(provider.name),
+        forward: provider.forward,
+        outputs: [
+          ...provider.claimHeaders.map(({ header, claim }) => ({ header: header.toLowerCase(), claim })),
+          ...(provider.payloadHeader === '' ? [] : [{ header: provider.payloadHeader.toLowerCase(), claim: '' }])
+        ],
+        own: placesContext([tokenPlaces(provider)]),
+        all: placesContext(sameRule(checks, provider).map(tokenPlaces))
+      }))
     }
   })
+
+/**
+ * Providers of whose tokens a request may have one. The session of a login is not among those of the others: with it
+ * goes an access token, where the application is to have that.
+ */
+function sameRule({ providers, rules }: EndUserChecks, provider: TokenProvider): readonly TokenProvider[] {
+  if (isSession(provider)) return [provider]
+  const names = rules.filter(rule => rule.providers.includes(provider.name)).flatMap(rule => rule.providers)
+  return [provider, ...providers.filter(other => other !== provider && names.includes(other.name) && !isSession(other))]
+}
+
+const isSession = ({ fromHeaders }: TokenProvider): boolean => fromHeaders.some(({ name }) => name === SESSION_HEADER)
+
+const unique = (texts: readonly string[]): string[] => [...new Set(texts)]
+
+function placesContext(places: readonly TokenPlaces[]): JsonObject {
+  const headers = places.flatMap(each => each.headers.map(({ name, prefix }) => ({ name: name.toLowerCase(), prefix })))
+  return {
+    headers: unique(headers.map(({ name }) => name)).map(name => ({
+      name,
+      prefixes: unique(headers.filter(header => header.name === name).map(({ prefix }) => prefix))
+    })),
+    params: unique(places.flatMap(({ params }) => params)),
+    cookies: unique(places.flatMap(({ cookies }) => cookies))
+  }
 }
 
 // Cookies are written as in RFC 6265, section 4.2.1, but several lines of them are taken as well, and made one. In a
 // query, a semicolon is taken for an ampersand by some (HTML 4.01, appendix B.2.2).
 const SCRIPT = `
+local MORE_THAN_ONE = "Jwt is there more than once"
+
 local function refuse(handle, why)
   handle:respond({ [":status"] = "401", ["www-authenticate"] = '${INVALID_TOKEN}' }, why)
 end
@@ -54,22 +83,24 @@ local function cookie_name_of(pair)
   return (pair:match("^[^=]*"):gsub('[%s"]', ""))
 end
 
-local function times(wanted, names)
-  local most = 0
-  for _, one in ipairs(wanted) do
-    local count = 0
-    for _, name in ipairs(names) do
-      if name == one then count = count + 1 end
-    end
-    most = math.max(most, count)
-  end
-  return most
+local function values_of(headers, name)
+  local values = {}
+  for index = 0, headers:getNumValues(name) - 1 do values[#values + 1] = headers:getAtIndex(name, index) end
+  return values
 end
 
 local function set_of(names)
   local set = {}
   for _, name in ipairs(names) do set[name] = true end
   return set
+end
+
+local function count(names, wanted)
+  local found, set = 0, set_of(wanted)
+  for _, name in ipairs(names) do
+    if set[name] then found = found + 1 end
+  end
+  return found
 end
 
 local function without(parts, name, unwanted)
@@ -88,61 +119,119 @@ local function params_of(headers)
   return names, parts, path
 end
 
-local function check_params(headers, provider)
-  if #provider.params == 0 then return true end
-  local names, parts, path = params_of(headers)
-  local found = times(provider.params, names)
-  if found > 1 then return false end
-  if found == 1 and not provider.forward then
-    local kept = without(parts, name_of, set_of(provider.params))
-    headers:replace(":path", #kept == 0 and path or path .. "?" .. table.concat(kept, "&"))
-  end
-  return true
-end
-
 local function cookies_of(headers)
   local names, parts = {}, {}
-  for index = 0, headers:getNumValues("cookie") - 1 do
-    local line = headers:getAtIndex("cookie", index)
+  for _, line in ipairs(values_of(headers, "cookie")) do
     for pair in line:gmatch("[^;,]+") do names[#names + 1] = cookie_name_of(pair) end
     for pair in line:gmatch("[^;]+") do parts[#parts + 1] = pair:match("^%s*(.-)%s*$") end
   end
   return names, parts
 end
 
-local function check_cookies(headers, provider)
-  if #provider.cookies == 0 then return true end
-  local names, parts = cookies_of(headers)
-  local found = times(provider.cookies, names)
-  if found > 1 then return false end
-  if found == 1 and not provider.forward then
-    local kept = without(parts, cookie_name_of, set_of(provider.cookies))
-    headers:remove("cookie")
-    if #kept > 0 then headers:add("cookie", table.concat(kept, "; ")) end
+-- Whether there is something of a token in a value, and whether that is all there is. Envoy looks for the prefix anywhere.
+local function token_in(value, prefixes)
+  local there = false
+  for _, prefix in ipairs(prefixes) do
+    if value:find(prefix, 1, true) ~= nil then
+      there = true
+      if value:sub(1, #prefix) == prefix and value:match("^ *[%w%-_%.=]+ *$", #prefix + 1) ~= nil then return true, true end
+    end
   end
-  return true
+  return there, not there
 end
 
-local function remove_headers(headers, provider)
-  if provider.forward then return end
-  for _, place in ipairs(provider.headers) do
-    local value = headers:get(place.name)
-    if value ~= nil and value:find(place.prefix, 1, true) ~= nil then headers:remove(place.name) end
+-- How many tokens there are in these places; nil where one is not alone in its header.
+local function tokens_in(headers, places)
+  local found = 0
+  for _, place in ipairs(places.headers) do
+    for _, value in ipairs(values_of(headers, place.name)) do
+      local there, alone = token_in(value, place.prefixes)
+      if not alone then return nil end
+      if there then found = found + 1 end
+    end
   end
+  if #places.params > 0 then found = found + count((params_of(headers)), places.params) end
+  if #places.cookies > 0 then found = found + count((cookies_of(headers)), places.cookies) end
+  return found
+end
+
+local function remove_token(headers, places)
+  for _, place in ipairs(places.headers) do
+    for _, value in ipairs(values_of(headers, place.name)) do
+      if token_in(value, place.prefixes) then
+        headers:remove(place.name)
+        break
+      end
+    end
+  end
+  if #places.params > 0 then
+    local names, parts, path = params_of(headers)
+    if count(names, places.params) > 0 then
+      local kept = without(parts, name_of, set_of(places.params))
+      headers:replace(":path", #kept == 0 and path or path .. "?" .. table.concat(kept, "&"))
+    end
+  end
+  if #places.cookies > 0 then
+    local names, parts = cookies_of(headers)
+    if count(names, places.cookies) > 0 then
+      local kept = without(parts, cookie_name_of, set_of(places.cookies))
+      headers:remove("cookie")
+      if #kept > 0 then headers:add("cookie", table.concat(kept, "; ")) end
+    end
+  end
+end
+
+-- 2^53: from here on, not every whole number is exact.
+local INEXACT = 9007199254740992
+
+local function is_inexact(payload, claim)
+  local value = payload
+  for name in claim:gmatch("[^.]+") do
+    if type(value) ~= "table" then return false end
+    value = value[name]
+  end
+  return type(value) == "number" and math.abs(value) >= INEXACT
+end
+
+local function fits_no_header(headers, payload, outputs)
+  for _, output in ipairs(outputs) do
+    if is_inexact(payload, output.claim) then return true end
+    local values = values_of(headers, output.header)
+    -- Two policies may have verified one token, and both have written the header.
+    if #values > 1 then headers:replace(output.header, values[1]) end
+    for _, value in ipairs(values) do
+      if value ~= values[1] or value:find("%c") ~= nil or value:find("^ ") ~= nil or value:find(" $") ~= nil then return true end
+    end
+  end
+  return false
+end
+
+local function is_odd_bearer(value)
+  local scheme, rest = value:match("^%s*(%a+)(.*)$")
+  if scheme == nil or scheme:lower() ~= "bearer" or rest == "" then return false end
+  return rest:sub(1, 1) ~= " " or (scheme ~= "Bearer" and scheme ~= "bearer" and scheme ~= "BEARER")
 end
 
 function envoy_on_request(handle)
+  local headers, context = handle:headers(), handle:filterContext()
+  if context:get("bearer") then
+    for _, value in ipairs(values_of(headers, "authorization")) do
+      if is_odd_bearer(value) then return refuse(handle, "Jwt has a scheme that is written in no usual way") end
+    end
+  end
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
   if verified == nil then return end
-  local headers = handle:headers()
-  for _, provider in ipairs(handle:filterContext():get("providers")) do
+  for _, provider in ipairs(context:get("providers")) do
     local header = verified[provider.header]
     if header ~= nil then
       if header.crit ~= nil then return refuse(handle, "Jwt has extensions that must be understood, and are not") end
-      if not check_params(headers, provider) or not check_cookies(headers, provider) then
-        return refuse(handle, "Jwt is there more than once")
+      local found = tokens_in(headers, provider.all)
+      if found == nil then return refuse(handle, "Jwt is not alone in its header") end
+      if found > 1 then return refuse(handle, MORE_THAN_ONE) end
+      if fits_no_header(headers, verified["${PAYLOAD}"], provider.outputs) then
+        return refuse(handle, "Jwt has a claim that fits no header")
       end
-      remove_headers(headers, provider)
+      if not provider.forward then remove_token(headers, provider.own) end
     end
   end
 end

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createHmac, sign as createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { CompactSign, exportJWK, type JSONWebKeySet, type JWTPayload, SignJWT } from 'jose'
 import { CountersignError } from '../../shared/errors/index.ts'
@@ -13,6 +13,9 @@ const options = { issuers: [ISSUER, 'https://former.test'] }
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const ec384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
+const ec521 = generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
+const ed = generateKeyPairSync('ed25519')
 const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 
 const jwk = async (key: KeyObject, kid: string): Promise<JSONWebKeySet['keys'][number]> => ({
@@ -20,7 +23,15 @@ const jwk = async (key: KeyObject, kid: string): Promise<JSONWebKeySet['keys'][n
   kid,
   use: 'sig'
 })
-const keySet: JSONWebKeySet = { keys: [await jwk(ec.publicKey, 'ec-1'), await jwk(rsa.publicKey, 'rsa-1')] }
+const keySet: JSONWebKeySet = {
+  keys: [
+    await jwk(ec.publicKey, 'ec-1'),
+    await jwk(rsa.publicKey, 'rsa-1'),
+    await jwk(ec384.publicKey, 'ec-384'),
+    await jwk(ec521.publicKey, 'ec-521'),
+    await jwk(ed.publicKey, 'ed-1')
+  ]
+}
 const keys: TokenKeys = { current: () => keySet, refresh: async () => {} }
 
 /** As an API server of 1.33 or later makes them. */
@@ -80,7 +91,9 @@ describe('verifying pod tokens', () => {
 
   for (const [what, signing] of Object.entries({
     ES256: {},
-    RS256: { key: rsa.privateKey, kid: 'rsa-1', alg: 'RS256' }
+    RS256: { key: rsa.privateKey, kid: 'rsa-1', alg: 'RS256' },
+    ES384: { key: ec384.privateKey, kid: 'ec-384', alg: 'ES384' },
+    ES512: { key: ec521.privateKey, kid: 'ec-521', alg: 'ES512' }
   }))
     it(`a token signed with ${what} says which pod it is for`, async () => {
       const token = await sign(payload, signing)
@@ -152,6 +165,16 @@ describe('verifying pod tokens', () => {
       'algorithm',
       () => sign(payload, { key: rsa.privateKey, kid: 'rsa-1', alg: 'PS256' })
     ],
+    'a token signed with Ed25519': [
+      'algorithm',
+      () => sign(payload, { key: ed.privateKey, kid: 'ed-1', alg: 'EdDSA' })
+    ],
+    ...Object.fromEntries(
+      ['RS384', 'RS512'].map(alg => [
+        `a token signed with ${alg}`,
+        ['algorithm', () => sign(payload, { key: rsa.privateKey, kid: 'rsa-1', alg })] as const
+      ])
+    ),
     'a token signed with an unknown key': ['unknown_key', () => sign(payload, { key: other.privateKey, kid: 'ec-2' })],
     'a token whose key ID is that of a key of another type': [
       'unknown_key',
@@ -176,6 +199,44 @@ describe('verifying pod tokens', () => {
     it(`${what} is refused: ${reason}`, async () => {
       assert.equal(await reasonFor(await make()), reason)
     })
+
+  // Every key with every algorithm, by its own ID: only the one that it is for finds it.
+  const OWN: Readonly<Record<string, string>> = {
+    'ec-1': 'ES256',
+    'rsa-1': 'RS256',
+    'ec-384': 'ES384',
+    'ec-521': 'ES512'
+  }
+  for (const kid of Object.keys(OWN))
+    for (const alg of Object.values(OWN).filter(name => name !== OWN[kid]))
+      it(`the key ${kid} verifies no token that says ${alg}`, async () => {
+        const signer = Object.entries(OWN).find(([, own]) => own === alg)?.[0]
+        const keyOf = { 'ec-1': ec, 'rsa-1': rsa, 'ec-384': ec384, 'ec-521': ec521 }[signer ?? '']
+        assert.ok(keyOf)
+        assert.equal(await reasonFor(await sign(payload, { key: keyOf.privateKey, kid, alg })), 'unknown_key')
+      })
+
+  for (const [kid, { privateKey }] of Object.entries({ 'ec-1': ec, 'ec-384': ec384, 'ec-521': ec521 }))
+    for (const alg of ['ES256', 'ES384', 'ES512'].filter(name => name !== OWN[kid]))
+      it(`a signature by ${kid} is none of ${alg}`, async () => {
+        const input = `${base64({ alg, kid })}.${base64(payload)}`
+        const hash = `sha${alg.slice(2)}`
+        const signature = createSign(hash, Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' })
+        assert.equal(await reasonFor(`${input}.${signature.toString('base64url')}`), 'unknown_key')
+        assert.notEqual(
+          await reasonFor(`${base64({ alg })}.${base64(payload)}.${signature.toString('base64url')}`),
+          'none'
+        )
+      })
+
+  it('a key that names another algorithm, or another use, verifies no token', async () => {
+    for (const change of [{ alg: 'ES512' }, { use: 'enc' }, { key_ops: ['sign'] }]) {
+      const changed = { keys: [{ ...(await jwk(ec384.publicKey, 'ec-384')), ...change }] }
+      const trusted: TokenKeys = { current: () => changed, refresh: async () => {} }
+      const token = await sign(payload, { key: ec384.privateKey, kid: 'ec-384', alg: 'ES384' })
+      assert.equal(await reasonFor(token, trusted), 'unknown_key')
+    }
+  })
 
   it('a key that cannot be imported refuses its own tokens only', async () => {
     const broken: JSONWebKeySet = { keys: [{ kty: 'EC', crv: 'P-256', kid: 'ec-9', x: 'AA', y: 'AA' }, ...keySet.keys] }

@@ -34,9 +34,10 @@ export interface PodClaims {
 const MAX_TOKEN_CHARACTERS = 16_384
 const AUDIENCE = 'countersign-ca'
 const CLOCK_SKEW_MS = 30_000
-// What an API server signs with: k8s.io/kubernetes, pkg/serviceaccount, signerFromKeypair. (P-384 and P-521 keys are
-// possible there as well, and unheard of.)
-const ALGORITHMS = ['RS256', 'ES256']
+// What an API server signs with: k8s.io/kubernetes, pkg/serviceaccount, signerFromKeypair, and what an external signer
+// may sign with (KEP-740, validateJWTHeader). jose takes for each only keys of its own type and curve (RFC 7518,
+// section 3.1), and only keys for signatures.
+const ALGORITHMS = ['RS256', 'ES256', 'ES384', 'ES512']
 
 const named = z.object({ name: z.string().min(1) })
 const identified = named.extend({ uid: z.string().min(1) })

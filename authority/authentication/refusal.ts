@@ -5,7 +5,7 @@ const TOKEN_REFUSALS = {
   missing: 'the request holds no token',
   unexpected: 'a token was sent where the connection itself is the proof',
   malformed: 'the token is not a signed JWT of reasonable size',
-  algorithm: 'the token is signed with an algorithm other than RS256 and ES256',
+  algorithm: 'the token is signed with an algorithm other than RS256, ES256, ES384 and ES512',
   unknown_key: 'the token names a key that the API server is not known to have',
   signature: 'the signature of the token does not verify',
   issuer: 'the token is of another issuer',

@@ -24,6 +24,8 @@ const ALLOWED = [
   '/a@b,c=d&e+f!g$h(i)',
   '/caf%C3%A9',
   '/a%20b',
+  '/%E6%97%A5%E6%9C%AC/*',
+  '*/caf%c3%a9',
   '/%40'
 ]
 
@@ -52,7 +54,25 @@ const REFUSED: Readonly<Record<string, readonly [RegExp, ...string[]]>> = {
     '/%5f',
     '/%2D'
   ],
-  'has an encoded separator': [/encoded separator or percent sign/, '/a%2Fb', '/a%5cb', '/a%3bb', '/a%252e'],
+  'has an encoded separator': [
+    /encoded separator or percent sign/,
+    '/a%2Fb',
+    '/a%5cb',
+    '/a%3bb',
+    '/a%252e',
+    '/a%3fb',
+    '/a%23'
+  ],
+  'has an encoded blank at an edge': [/blank at the beginning or end/, '/a%20', '/a%20/b', '/%20a', '/a/%20*', '*%20'],
+  'has what may be read as ASCII': [
+    /may be read as ASCII/,
+    '/ki%c5%bfs',
+    '/%E2%84%AA',
+    '/%e2%80%a5/x',
+    '/%c2%a0*',
+    '/a%e2%80%8b'
+  ],
+  'has bytes that are not UTF-8': [/bytes that are not UTF-8/, '/%ff', '/%c3', '/%c3/%a9', '*%a9', '/%ed%a0%80'],
   'has an encoded control': [/control character/, '/a%00', '/a%0d%0a', '/a%7f'],
   'has overlong UTF-8': [/UTF-8 that is longer/, '/%c0%af', '/%E0%80%AF', '/%f0%80%80%af'],
   'has a wide form': [/wide or presentation form/, '/%ef%bc%8f'],

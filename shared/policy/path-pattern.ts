@@ -1,3 +1,4 @@
+import { UNUSUAL_SPELLINGS, UTF8_PATH } from '../path-spelling/index.ts'
 import { show } from './schema.ts'
 
 const LONGEST = 512
@@ -7,21 +8,12 @@ interface Refusal {
   readonly reason: string
 }
 
-/** What makes a spelling unusual: such a path is always protected, so a pattern in it would say nothing. */
-const UNUSUAL: readonly Refusal[] = [
-  { when: /\/\//, reason: '//' },
-  { when: /\/\.{1,2}(\/|$)/, reason: 'a segment . or ..' },
-  { when: /\\/, reason: 'a backslash' },
-  { when: /;/, reason: 'a semicolon' },
-  {
-    when: /%(2[de]|3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|7e)/i,
-    reason: 'a percent-encoded letter, digit, - . _ or ~: write the character itself'
-  },
-  { when: /%(2f|5c|3b|25)/i, reason: 'a percent-encoded separator or percent sign' },
-  { when: /%([01][0-9a-f]|7f)/i, reason: 'a percent-encoded control character' },
-  { when: /%(c[01]|e0%[89][0-9a-f]|f0%8[0-9a-f])/i, reason: 'UTF-8 that is longer than it need be' },
-  { when: /%ef%b[cd]/i, reason: 'a wide or presentation form of a character' }
-]
+/** A path in such a spelling is always protected, so a pattern in it would say nothing. */
+const UNUSUAL: readonly Refusal[] = UNUSUAL_SPELLINGS.map(({ has, expression }) => ({
+  when: new RegExp(expression, 'i'),
+  reason: has
+}))
+const UTF8 = new RegExp(`^${UTF8_PATH}$`, 'i')
 
 const MALFORMED: readonly Refusal[] = [
   { when: /^[^/*]|^$/, reason: 'to start with / or *' },
@@ -39,8 +31,8 @@ export function pathPatternProblem(pattern: string): string | undefined {
   const malformed = MALFORMED.find(({ when }) => when.test(pattern))
   if (malformed !== undefined) return `expected ${malformed.reason}, got ${show(pattern)}`
   const unusual = UNUSUAL.find(({ when }) => when.test(pattern))
-  if (unusual !== undefined)
-    return `could never match: paths with ${unusual.reason} are always protected, got ${show(pattern)}`
+  const reason = unusual?.reason ?? (UTF8.test(pattern) ? undefined : 'percent-encoded bytes that are not UTF-8')
+  if (reason !== undefined) return `could never match: paths with ${reason} are always protected, got ${show(pattern)}`
   const wildcards = /[{}]/.test(pattern) ? templateProblem(pattern) : starProblem(pattern)
   return wildcards === undefined ? undefined : `${wildcards}, got ${show(pattern)}`
 }

@@ -119,6 +119,74 @@ describe('headers for the application', () => {
     )
   })
 
+  // Once on the way to the application, which knows headers as Latin-1, and once on the way back.
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1')
+  const withClaim = (claim: unknown): Request => ({
+    target: '/',
+    token: signed(KEY, { ...CLAIMS, ...(claim as object) })
+  })
+  const FITS: Readonly<Record<string, readonly [unknown, readonly string[]]>> = {
+    'text of any script, in UTF-8': ['日本 é', [latin1(latin1('日本 é'))]],
+    'text with a comma': ['a, b', ['a, b']],
+    'empty text, in no header': ['', []],
+    'null, in no header': [null, []],
+    false: [false, ['false']],
+    0: [0, ['0']],
+    'the largest whole number that is exact': [Number.MAX_SAFE_INTEGER, ['9007199254740991']],
+    'digits as text, as many as there are': ['12345678901234567890', ['12345678901234567890']],
+    'an empty list': [[], [btoa('[]')]],
+    'an empty object': [{}, [btoa('{}')]]
+  }
+  for (const [what, [level, expected]] of Object.entries(FITS))
+    it(`hold ${what}`, async () =>
+      assert.deepEqual(rawValues(await seenBy(withClaim({ level })), 'x-user-level'), expected))
+
+  const FITS_NOT: Readonly<Record<string, unknown>> = {
+    'a line break': { level: 'a\r\nx-user-name: root' },
+    'a line feed': { level: 'a\nb' },
+    'a carriage return': { sub: 'a\rb' },
+    'a null character': { level: 'a\0b' },
+    'a tab': { level: 'a\tb' },
+    'a delete character': { level: '\x7f' },
+    'an escape, below another claim': { realm: { name: '\x1b[0m' } },
+    'a blank before it': { sub: ' root' },
+    'a blank behind it': { sub: 'root ' },
+    'a number that is not exact': { level: 2 ** 53 },
+    'a negative number that is not exact': { level: -(2 ** 60) },
+    'a very large number': { level: 1e308 },
+    'a number that is not exact, below another claim': { realm: { name: 2 ** 54 } }
+  }
+  for (const [what, claim] of Object.entries(FITS_NOT))
+    it(`cannot hold a claim with ${what}: its token is refused, and the application not asked`, async () => {
+      const { status, headers, body, seen } = await pod.ask(withClaim(claim))
+      assert.equal(seen, undefined)
+      assert.equal(status, 401)
+      assert.equal(body, 'Jwt has a claim that fits no header')
+      assert.equal(headers['www-authenticate'], 'Bearer realm="countersign", error="invalid_token"')
+    })
+
+  it('hold the claims once where two policies verify one token', async () => {
+    const claimHeaders = [{ header: 'x-user-name', claim: 'sub' }]
+    const provider = { issuer: ISSUER, keySet: 'keys', payloadHeader: 'x-user', claimHeaders }
+    const rule = { required: true }
+    await pod.apply(
+      {
+        providers: [
+          { name: 'a', ...provider },
+          { name: 'b', ...provider }
+        ],
+        rules: [
+          { ...rule, includePaths: ['/a'], providers: ['a'] },
+          { ...rule, includePaths: ['/b'], providers: ['b'] }
+        ]
+      },
+      KEYS
+    )
+    const seen = await seenBy({ target: '/a;x', token: TOKEN })
+    assert.deepEqual(rawValues(seen, 'x-user-name'), ['ada'])
+    assert.deepEqual(rawValues(seen, 'x-user'), [TOKEN.split('.')[1]])
+  })
+
   const REQUESTS: Readonly<Record<string, Request>> = {
     'with a token': { target: '/', token: TOKEN },
     'with a token of another rule': { target: '/other', token: TOKEN },

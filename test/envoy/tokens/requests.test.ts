@@ -30,9 +30,11 @@ const CHECKS: Checks = {
     { name: 'removed', issuer: ISSUER, keySet: 'keys', ...PLACES },
     { name: 'forwarded', issuer: ISSUER, keySet: 'keys', ...PLACES, forward: true },
     { name: 'audience', issuer: ISSUER, audiences: ['bank'], keySet: 'keys', fromHeaders: AUTHORIZATION },
+    { name: 'elsewhere', issuer: PARTNER, keySet: 'partner', fromHeaders: [{ name: 'x-partner' }], forward: true },
     { name: 'partner', issuer: PARTNER, keySet: 'partner', fromHeaders: AUTHORIZATION }
   ],
   rules: [
+    { includePaths: ['/two/*'], providers: ['removed', 'elsewhere'], required: false },
     { includePaths: ['/removed/*'], providers: ['removed'], required: true },
     { includePaths: ['/forwarded/*'], providers: ['forwarded'], required: true },
     { includePaths: ['/audience'], providers: ['audience'], required: true },
@@ -92,7 +94,7 @@ const PLACES_OF_TOKENS: readonly Row[] = [
     status: 200
   })),
   {
-    says: 'the scheme in letters that nobody writes: there is no token',
+    says: 'the scheme in letters that nobody writes: there is no token that Envoy looks for',
     request: at('/removed/x', ['authorization', `bEaReR ${GOOD}`]),
     status: 401
   },
@@ -262,13 +264,70 @@ const PLACES_OF_TOKENS: readonly Row[] = [
     status: 401,
     reason: MORE_THAN_ONE
   },
+  ...(['/removed/x', '/forwarded/x', '/two/x'] as const).flatMap(target => [
+    {
+      says: `good tokens in two headers of ${target}`,
+      source: 'RFC 6750, section 2: one place only',
+      request: at(target, ['authorization', `Bearer ${GOOD}`], ['x-token', GOOD]),
+      status: 401,
+      reason: MORE_THAN_ONE
+    },
+    {
+      says: `good tokens in a header and a parameter of ${target}`,
+      source: 'RFC 6750, section 2: one place only',
+      request: at(`${target}?token=${GOOD}`, ['authorization', `Bearer ${GOOD}`]),
+      status: 401,
+      reason: MORE_THAN_ONE
+    },
+    {
+      says: `good tokens in a header and a cookie of ${target}`,
+      source: 'RFC 6750, section 2: one place only',
+      request: at(target, ['authorization', `Bearer ${GOOD}`], ['cookie', `session=${GOOD}`]),
+      status: 401,
+      reason: MORE_THAN_ONE
+    },
+    {
+      says: `good tokens in a parameter and a cookie of ${target}`,
+      source: 'RFC 6750, section 2: one place only',
+      request: at(`${target}?token=${GOOD}`, ['cookie', `session=${GOOD}`]),
+      status: 401,
+      reason: MORE_THAN_ONE
+    }
+  ]),
   {
-    says: 'good tokens in two places',
-    source: 'RFC 6750, section 2',
-    request: at('/removed/x', ['authorization', `Bearer ${GOOD}`], ['x-token', GOOD]),
-    status: 200,
-    seen: seen => assert.deepEqual([...rawValues(seen, 'authorization'), ...rawValues(seen, 'x-token')], [])
+    says: 'a good token, and one that nobody has looked at in the place of another issuer of the same rule',
+    source: 'RFC 6750, section 2: one place only',
+    request: at('/two/x', ['authorization', `Bearer ${GOOD}`], ['x-partner', BAD]),
+    status: 401,
+    reason: MORE_THAN_ONE
   },
+  {
+    says: 'the same, where that is no place of the rule',
+    request: at('/either', ['authorization', `Bearer ${GOOD}`], ['x-partner', BAD]),
+    status: 200,
+    seen: sees('x-partner', BAD)
+  },
+  ...[`Basic x, Bearer ${GOOD}`, `xBearer ${GOOD}`, `Digest a="Bearer ${GOOD}`].map(value => ({
+    says: `something else beside a good token in one header: ${shortened(value)}`,
+    source: 'RFC 6750, section 2.1',
+    request: at('/forwarded/x', ['authorization', value]),
+    status: 401,
+    reason: /^Jw/
+  })),
+  {
+    says: 'a password and a good token in two headers',
+    source: 'RFC 9110, section 5.3: one only',
+    request: at('/forwarded/x', ['authorization', 'Basic YWRhOg=='], ['authorization', `Bearer ${GOOD}`]),
+    status: 401,
+    reason: /^Jwt is not alone in its header$/
+  },
+  ...['bEaReR ', 'Bearer\t', 'BEARER:', 'BeareR  '].map(prefix => ({
+    says: `a wrong token with a scheme of no usual spelling, where none is needed: ${JSON.stringify(prefix)}`,
+    source: 'RFC 9110, section 11.1: an application may take it',
+    request: at('/optional/x', ['authorization', `${prefix}${BAD}`]),
+    status: 401,
+    reason: /^Jwt has a scheme/
+  })),
   {
     says: 'a good token, and a bad one in another header',
     source: 'RFC 6750, section 2',
@@ -382,10 +441,45 @@ const METHODS: readonly Row[] = [
     request: () => ({ method: 'get', target: '/read' }),
     status: 400
   },
+  ...['x-http-method-override', 'X-HTTP-Method', 'x-method-override', 'x_http_method_override', 'x-http_method'].map(
+    name => ({
+      says: `the wish for another method in ${name}`,
+      source: 'no specification has it: whatever its value is',
+      request: () => ({ method: 'GET', target: '/written', headers: [[name, 'GET'] as const] }),
+      status: 401
+    })
+  ),
+  ...['/written?_method=PUT', '/written?a=1&%5fm%65thod=PUT', '/written?a;_METHOD'].map(target => ({
+    says: `the same in the query: ${target}`,
+    source: 'no specification has it',
+    request: at(target),
+    status: 401
+  })),
   {
-    says: 'the wish for another method',
-    source: 'no specification: X-HTTP-Method-Override is an application’s own',
-    request: () => ({ method: 'GET', target: '/written', headers: [['x-http-method-override', 'POST']] }),
+    says: 'the wish for another method, where no rule names methods',
+    request: () => ({ target: '/elsewhere?_method=PUT', headers: [['x-http-method-override', 'PUT']] }),
+    status: 200,
+    seen: sees('x-http-method-override', 'PUT')
+  },
+  {
+    says: 'what the filters tell each other, sent by the client, which the application does not get',
+    request: () => ({
+      target: '/elsewhere',
+      headers: [
+        ['x-countersign-method', 'GET'],
+        ['X_Countersign_Method', 'GET']
+      ]
+    }),
+    status: 200,
+    seen: seen =>
+      assert.deepEqual(
+        Object.keys(seen.headers).filter(name => /countersign/i.test(name)),
+        []
+      )
+  },
+  {
+    says: 'a registered method that is not named',
+    request: () => ({ method: 'PATCH', target: '/written' }),
     status: 200
   },
   {
@@ -398,6 +492,12 @@ const METHODS: readonly Row[] = [
     says: 'the same with another method: it is no such question',
     source: 'Fetch, section 4.8',
     request: () => preflight({ method: 'GET' }),
+    status: 401
+  },
+  {
+    says: 'the same with the wish for another method: no browser sends it',
+    source: 'Fetch, section 4.8',
+    request: () => preflight({ more: [['x-http-method-override', 'DELETE']] }),
     status: 401
   },
   {
@@ -414,13 +514,20 @@ const METHODS: readonly Row[] = [
   }
 ]
 
-const preflight = ({ method = 'OPTIONS', without = '' }) => ({
+const preflight = ({
+  method = 'OPTIONS',
+  without = '',
+  more = []
+}: {
+  method?: string
+  without?: string
+  more?: readonly (readonly [string, string])[]
+}) => ({
   method,
   target: '/admin',
-  headers: [
-    ['origin', 'https://app.test'],
-    ['access-control-request-method', 'GET']
-  ].filter(([name]) => name !== without) as [string, string][]
+  headers: [['origin', 'https://app.test'], ['access-control-request-method', 'GET'], ...more].filter(
+    ([name]) => name !== without
+  ) as [string, string][]
 })
 
 const RULES: readonly Row[] = [
@@ -431,6 +538,12 @@ const RULES: readonly Row[] = [
   {
     says: 'a later rule for the same path, which is not asked',
     request: () => ({ target: '/partners/x', token: GOOD }),
+    status: 401
+  },
+  {
+    says: 'an unusual spelling of a path of a later rule, with the token of an earlier one',
+    source: 'RFC 3986, section 3.3: an application may leave out what follows a semicolon',
+    request: () => ({ target: '/both;x', token: OF_PARTNER }),
     status: 401
   },
   { says: 'a later rule for a path of its own', request: () => ({ target: '/both/x', token: GOOD }), status: 200 },
@@ -553,6 +666,31 @@ describe('a request', () => {
     assert.equal((await http2({ authorization: `Bearer ${BAD}` })).head[':status'], 401)
     assert.equal((await http2({ authorization: `Bearer ${GOOD}` })).head[':status'], 200)
     assert.equal((await http2({ ':path': '/API//OPEN' })).head[':status'], 401)
+  })
+
+  it('in HTTP/2 has methods in any case, and such that nobody registered (RFC 9110, section 9.1)', async () => {
+    for (const [method, status] of [
+      ['POST', 401],
+      ['post', 401],
+      ['pOsT', 401],
+      ['patch', 401],
+      ['FOO', 401],
+      ['PATCH', 200],
+      ['GET', 200]
+    ] as const)
+      assert.equal((await http2({ ':method': method, ':path': '/written' })).head[':status'], status, method)
+  })
+
+  it('is not looked at on an exempt port, whatever port it names itself', async () => {
+    const rules = [{ exemptPorts: [pod.port('unknown')], providers: ['plain'], required: true }]
+    await pod.apply({ ...CHECKS, rules }, { keys: keySet(KEY) })
+    const header = ['x-countersign-port', String(pod.port('unknown'))] as const
+    for (const target of ['/', '/a//b', '/%41']) {
+      assert.equal((await pod.ask({ target }, 'unknown')).status, 200)
+      assert.equal((await pod.ask({ target, headers: [header] }, 'http')).status, 401)
+    }
+    assert.equal((await http2({ [header[0]]: header[1] })).head[':status'], 401)
+    await pod.apply(CHECKS, { keys: keySet(KEY), partner: keySet(PARTNER_KEY) })
   })
 
   it('in HTTP/2 has cookies in pieces, which are one (RFC 9113, section 8.2.3)', async () => {
