@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { envoyBinary } from '../envoy/binary.ts'
 import type { Answer } from './peer.ts'
-import { proxyConfiguration } from './proxy.ts'
+import { type DeliverySource, proxyConfiguration } from './proxy.ts'
 
 export const OUTSIDE = { ipv4: '10.99.0.1', ipv6: 'fd99::1' } as const
 export const INSIDE = { ipv4: '10.99.0.2', ipv6: 'fd99::2' } as const
@@ -184,10 +184,10 @@ export class PodCgroup {
 }
 
 /** A real Envoy in a namespace, as the user of the proxy. */
-export async function startProxy(namespace: Namespace, ipv6: boolean): Promise<() => void> {
+export async function startProxy(namespace: Namespace, ipv6: boolean, source?: DeliverySource): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-netns-'))
   const file = join(folder, 'envoy.json')
-  writeFileSync(file, JSON.stringify(proxyConfiguration(ipv6)))
+  writeFileSync(file, JSON.stringify(proxyConfiguration(ipv6, source)))
   await namespace.start(
     USER.proxy,
     [envoyBinary(), '-c', file, '--concurrency', '1', '--log-level', 'error', '--disable-hot-restart'],

@@ -54,7 +54,11 @@ const BYTES: readonly KindName[] = ['tcp', 'tcp-greeting']
 const HEARD_OFTEN: Partial<Record<KindName, number>> = { grpc: 3 }
 
 // From where a proxy delivers.
-const BY_PROXY = ['127.0.0.6', '::ffff:127.0.0.6', '::6']
+const BY_PROXY: readonly string[] = [
+  DELIVERY_SOURCE.ipv4,
+  `::ffff:${DELIVERY_SOURCE.ipv4}`,
+  DELIVERY_SOURCE.ipv6
+]
 
 /**
  * What became of a call, by what the server's side says: its application, and for bytes, which have no header, its
