@@ -17,7 +17,8 @@ class World {
   snapshot: Snapshot = {
     types: new Map([
       [TYPE.listener, new Map()],
-      [TYPE.cluster, new Map()]
+      [TYPE.cluster, new Map()],
+      [TYPE.endpoint, new Map()]
     ])
   }
   readonly changed = new Set<() => void>()
@@ -61,7 +62,7 @@ const types = (source: SnapshotSource): string[] => [...source.current().types.k
 const REFUSED = (): Promise<void> => Promise.reject(new Error('no'))
 
 describe('the gate of capture', () => {
-  it('withholds listeners, and nothing else, until the rules are in place', async () => {
+  it('withholds listeners and clusters, and nothing else, until the rules are in place', async () => {
     const world = new World()
     const done = Promise.withResolvers<void>()
     world.answer = () => done.promise
@@ -70,10 +71,10 @@ describe('the gate of capture', () => {
     source.subscribe(() => {
       told++
     })
-    assert.deepEqual(types(source), [TYPE.cluster])
+    assert.deepEqual(types(source), [TYPE.endpoint])
     done.resolve()
     await world.clock.advance(0)
-    assert.deepEqual(types(source), [TYPE.listener, TYPE.cluster])
+    assert.deepEqual(types(source), [TYPE.listener, TYPE.cluster, TYPE.endpoint])
     assert.equal(told, 1)
     assert.deepEqual(world.applied, ['a'])
   })
@@ -84,11 +85,11 @@ describe('the gate of capture', () => {
     const source = world.open()
     source.subscribe(() => {})
     await world.clock.advance(10_000)
-    assert.deepEqual(types(source), [TYPE.cluster])
+    assert.deepEqual(types(source), [TYPE.endpoint])
     assert.ok(world.applied.length >= 5 && world.applied.length <= 30, `asked ${world.applied.length} times in 10 s`)
     world.answer = async () => {}
     await world.clock.advance(2_000)
-    assert.deepEqual(types(source), [TYPE.listener, TYPE.cluster])
+    assert.deepEqual(types(source), [TYPE.listener, TYPE.cluster, TYPE.endpoint])
   })
 
   it('stops asking when the stream has ended', async () => {
@@ -109,11 +110,11 @@ describe('the gate of capture', () => {
     world.open().subscribe(() => {})
     await world.clock.advance(0)
     const second = world.open()
-    assert.deepEqual(types(second), [TYPE.cluster])
+    assert.deepEqual(types(second), [TYPE.endpoint])
     second.subscribe(() => {})
     await world.clock.advance(0)
     assert.deepEqual(world.applied, ['a', 'a'])
-    assert.deepEqual(types(second), [TYPE.listener, TYPE.cluster])
+    assert.deepEqual(types(second), [TYPE.listener, TYPE.cluster, TYPE.endpoint])
   })
 
   it('passes on what changes meanwhile', async () => {

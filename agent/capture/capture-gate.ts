@@ -28,10 +28,16 @@ export interface CaptureGateOptions {
   readonly log: Logger
 }
 
+const GATED = [TYPE.listener, TYPE.cluster]
+
 // The pod's sandbox is there when its proxy connects, so a failure is the other container's: gone for a moment.
 const BACKOFF = { firstMs: 50, longestMs: 2_000 }
 
-/** Holds back listeners, stream by stream, until the pod's traffic is captured. */
+/**
+ * Holds back listeners and clusters, stream by stream, until the pod's traffic is captured. Clusters, because those that
+ * deliver do so from an address that the rules must let through: a proxy that runs already keeps what it has, and
+ * delivers from the address that its present rules know.
+ */
 export class CaptureGate {
   readonly #options: CaptureGateOptions
   readonly #log: Logger
@@ -85,7 +91,7 @@ class GatedSource implements SnapshotSource {
   current(): Snapshot {
     const snapshot = this.#source.current()
     if (this.#captured) return snapshot
-    if (this.#last?.of !== snapshot) this.#last = { of: snapshot, without: withoutListeners(snapshot) }
+    if (this.#last?.of !== snapshot) this.#last = { of: snapshot, without: withoutGated(snapshot) }
     return this.#last.without
   }
 
@@ -128,7 +134,10 @@ class GatedSource implements SnapshotSource {
   #retry(err: CountersignError): void {
     if (this.#listeners.size === 0) return
     const retryMs = this.#backoff.nextMs()
-    this.#log.warn({ err, pod: this.#pod.uid, retryMs }, 'traffic is not captured yet; listeners are withheld')
+    this.#log.warn(
+      { err, pod: this.#pod.uid, retryMs },
+      'traffic is not captured yet; listeners and clusters are withheld'
+    )
     this.#cancelRetry = this.#options.clock.after(retryMs, () => void this.#ask())
   }
 
@@ -137,8 +146,8 @@ class GatedSource implements SnapshotSource {
   }
 }
 
-function withoutListeners({ types }: Snapshot): Snapshot {
+function withoutGated({ types }: Snapshot): Snapshot {
   const rest = new Map(types)
-  rest.delete(TYPE.listener)
+  for (const type of GATED) rest.delete(type)
   return { types: rest }
 }

@@ -30,17 +30,19 @@ describe('the container that captures, over its socket', () => {
   let listener: UnixListener
   let capture: NodeCapture
   let asked: ApplyRequest[] = []
+  let deliveryAddresses: string[] = []
   let refusal: { code: status; details: string } | undefined
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'countersign-node-capture-'))
     asked = []
+    deliveryAddresses = ['192.0.2.6', '2001:db8::6']
     refusal = undefined
     server = new InjectedServer(UNIX_SERVER_OPTIONS)
     server.addService(serviceDefinition(Capture), {
       Apply({ request }: ServerUnaryCall<ApplyRequest, ApplyResponse>, answer: sendUnaryData<ApplyResponse>) {
         asked.push(request)
-        answer(refusal ?? null, create(ApplyResponseSchema))
+        answer(refusal ?? null, create(ApplyResponseSchema, { deliveryAddresses }))
       }
     })
     listener = await listenUnix(join(folder, 'node.sock'), {
@@ -95,4 +97,21 @@ describe('the container that captures, over its socket', () => {
       return true
     })
   })
+
+  const others: Readonly<Record<string, readonly string[]>> = {
+    'names none: its version is an earlier one': [],
+    'names those of an earlier version': ['127.0.0.6', '::6'],
+    'names that of IPv4 alone': ['192.0.2.6'],
+    'names that of IPv6 alone': ['2001:db8::6'],
+    'names others': ['192.0.2.60', '2001:db8::60', '']
+  }
+  for (const [title, allowed] of Object.entries(others))
+    it(`has not captured for this version of the proxy when it ${title}`, async () => {
+      deliveryAddresses = [...allowed]
+      await assert.rejects(capture.apply(POD, NO_EXCLUSIONS), (thrown: Error & { code?: string }) => {
+        assert.equal(thrown.code, 'ERR_CAPTURE_FAILED')
+        assert.match((thrown.cause as Error).message, /^delivery_addresses: expected .*different versions$/)
+        return true
+      })
+    })
 })

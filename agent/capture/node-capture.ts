@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { Client, credentials } from '@grpc/grpc-js'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Exclusions } from '../../shared/exclusions/index.ts'
 import { ApplyRequestSchema, Capture } from '../../shared/proto/gen/countersign/node/v1/capture_pb.js'
@@ -34,7 +35,8 @@ export class NodeCapture implements CapturePort {
       excludedOutboundUsers: [...exclusions.outboundUsers]
     })
     try {
-      await unaryCall(this.#client, Capture.method.apply, request, { timeoutMs: TIMEOUT_MS })
+      const response = await unaryCall(this.#client, Capture.method.apply, request, { timeoutMs: TIMEOUT_MS })
+      checkDeliveryAddresses(response.deliveryAddresses)
     } catch (thrown) {
       throw new CountersignError('ERR_CAPTURE_FAILED', `the rules of pod ${podUid} are not in place`, { cause: thrown })
     }
@@ -43,4 +45,16 @@ export class NodeCapture implements CapturePort {
   close(): void {
     this.#client.close()
   }
+}
+
+// Between two versions the rules may let through other addresses than the proxy is about to deliver from; a delivery
+// would then be led back to the proxy, without an end.
+function checkDeliveryAddresses(allowed: readonly string[]): void {
+  const missing = Object.values(DELIVERY_SOURCE).filter(address => !allowed.includes(address))
+  if (missing.length === 0) return
+  const list = allowed.length === 0 ? 'none' : allowed.join(', ')
+  throw new CountersignError(
+    'ERR_CAPTURE_FAILED',
+    `delivery_addresses: expected ${missing.join(' and ')}, got ${list}: agent and node are of different versions`
+  )
 }

@@ -1,5 +1,12 @@
+import { create } from '@bufbuild/protobuf'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { type Family, familyOf } from './address.ts'
+import {
+  type BindConfig,
+  BindConfigSchema,
+  ExtraSourceAddressSchema
+} from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
+import { anyPortOf, type Family, familyOf } from './address.ts'
 
 /** The address families of a pod, which do not change while it lives. IPv6 may be missing from a node's kernel. */
 export type Families = 'ipv4' | 'ipv6' | 'dual'
@@ -20,12 +27,19 @@ const WILDCARD: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0', ipv6: '::'
 /** Every address of the pod: redirection changes destinations to whichever is the interface's. */
 export const wildcardsOf = (families: Families): readonly string[] => MEMBERS[families].map(family => WILDCARD[family])
 
-// What capture lets through untouched: deliveries to the pod's own applications.
-const DELIVERY_SOURCE: Readonly<Record<Family, string>> = { ipv4: '127.0.0.6', ipv6: '::6' }
+/** How the proxy connects to an address of its pod: from an address that capture lets through, and nobody trusts. */
+export const deliveryBindTo = (address: string): BindConfig => bindTo([familyOf(address)])
 
-/** The source address of deliveries to an address of the pod. */
-export const deliverySourceTo = (address: string): string => DELIVERY_SOURCE[familyOf(address)]
+/** How it connects to the application, at an address of any of the pod's families. */
+export const deliveryBindOf = (families: Families): BindConfig => bindTo(MEMBERS[families])
 
-/** The source addresses of deliveries to the application, one for each family. */
-export const deliverySourcesOf = (families: Families): readonly string[] =>
-  MEMBERS[families].map(family => DELIVERY_SOURCE[family])
+function bindTo([first = 'ipv4', ...others]: readonly Family[]): BindConfig {
+  return create(BindConfigSchema, {
+    sourceAddress: anyPortOf(DELIVERY_SOURCE[first]),
+    extraSourceAddresses: others.map(family =>
+      create(ExtraSourceAddressSchema, { address: anyPortOf(DELIVERY_SOURCE[family]) })
+    ),
+    // No interface has these addresses, and IPv6 refuses to bind to such a one otherwise.
+    freebind: true
+  })
+}

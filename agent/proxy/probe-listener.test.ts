@@ -23,15 +23,18 @@ const addressesIn = (value: JsonObject): string[] =>
 
 describe('the probes of a redirected pod', () => {
   const families: Readonly<Record<string, readonly [string[], string, string[]]>> = {
-    IPv4: [['10.1.0.7'], '127.0.0.6', ['0.0.0.0']],
-    IPv6: [['fd00:1::7'], '::6', ['::']],
-    'both families, the first of which the kubelet asks': [['fd00:1::7', '10.1.0.7'], '::6', ['0.0.0.0', '::']]
+    IPv4: [['10.1.0.7'], '192.0.2.6', ['0.0.0.0']],
+    IPv6: [['fd00:1::7'], '2001:db8::6', ['::']],
+    'both families, the first of which the kubelet asks': [['fd00:1::7', '10.1.0.7'], '2001:db8::6', ['0.0.0.0', '::']]
   }
   for (const [what, [addresses, source, wildcards]] of Object.entries(families))
     it(`come from the address of deliveries, with ${what}`, () => {
       const { clusters, listeners } = redirectProbeResources(newWorkload({ addresses }), [probe()])
       const cluster = json(clusters)
-      assert.deepEqual(cluster['upstreamBindConfig'], { sourceAddress: { address: source, portValue: 0 } })
+      assert.deepEqual(cluster['upstreamBindConfig'], {
+        sourceAddress: { address: source, portValue: 0 },
+        freebind: true
+      })
       assert.deepEqual(addressesIn(cluster).sort(), [source, addresses[0]].sort())
       assert.deepEqual(addressesIn(json(listeners)), wildcards)
     })
@@ -85,7 +88,8 @@ describe('the port of probes', () => {
     )
     for (const cluster of clusters)
       assert.deepEqual(json([cluster])['upstreamBindConfig'], {
-        sourceAddress: { address: '127.0.0.6', portValue: 0 }
+        sourceAddress: { address: '192.0.2.6', portValue: 0 },
+        freebind: true
       })
   })
 

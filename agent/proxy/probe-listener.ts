@@ -1,11 +1,8 @@
-import { create } from '@bufbuild/protobuf'
 import type { Probe } from '../../shared/probes/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { BindConfigSchema } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
-import { anyPortOf } from './address.ts'
 import { type ApplicationParts, type ApplicationPool, applicationCluster } from './cluster.ts'
-import { deliverySourceTo, familiesOf, wildcardsOf } from './families.ts'
+import { deliveryBindTo, familiesOf, wildcardsOf } from './families.ts'
 import { ownListener } from './health-listeners.ts'
 import { probeHttp } from './http.ts'
 import { memoizeKeyed, memoizePair } from './memoize.ts'
@@ -41,7 +38,7 @@ const redirected = memoizeKeyed((pod: ProbedPod, address: string) =>
     applicationCluster(probeClusterName(probe), address, probe.port, pool, {
       ...parts,
       // Capture lets it through: without, the proxy would be led to its own inbound port.
-      upstreamBindConfig: create(BindConfigSchema, { sourceAddress: anyPortOf(deliverySourceTo(address)) })
+      upstreamBindConfig: deliveryBindTo(address)
     })
   )
 )

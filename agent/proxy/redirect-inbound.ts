@@ -1,11 +1,8 @@
-import { create } from '@bufbuild/protobuf'
 import { Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { BindConfigSchema, ExtraSourceAddressSchema } from '../../shared/proto/gen/envoy/config/core/v3/address_pb.js'
 import { type Resource, type ResourceMap, resourceMap } from '../../shared/xds/index.ts'
-import { anyPortOf } from './address.ts'
 import { originalDestinationCluster } from './cluster.ts'
 import { declarationNote } from './declaration-note.ts'
-import { deliverySourcesOf, type Families, familiesOf, wildcardsOf } from './families.ts'
+import { deliveryBindOf, type Families, familiesOf, wildcardsOf } from './families.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
 import { HTTP_INSPECTOR, listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
 import { memoizeKeyed } from './memoize.ts'
@@ -60,11 +57,7 @@ export const redirectInboundClusters: Readonly<Record<Families, ResourceMap>> = 
 }
 
 function deliveryClusters(families: Families): ResourceMap {
-  const [first = '', ...others] = deliverySourcesOf(families)
-  const bind = create(BindConfigSchema, {
-    sourceAddress: anyPortOf(first),
-    extraSourceAddresses: others.map(address => create(ExtraSourceAddressSchema, { address: anyPortOf(address) }))
-  })
+  const bind = deliveryBindOf(families)
   return resourceMap([
     originalDestinationCluster(NAMES.cluster.inbound, 'same as downstream', bind),
     originalDestinationCluster(NAMES.cluster.inboundHttp2, 'http2', bind)

@@ -9,6 +9,7 @@ import { type InjectedServer, serviceDefinition } from '../../shared/rpc/index.t
 import { type HandlerContext, unaryHandler } from '../serving/index.ts'
 import { readApplyRequest } from './apply-request.ts'
 import type { PodCapture } from './pod-capture.ts'
+import { PROXY } from './ruleset.ts'
 
 /** shared/proto/countersign/node/v1/capture.proto. */
 export function addCaptureService(
@@ -19,7 +20,7 @@ export function addCaptureService(
   const apply = async (request: ApplyRequest): Promise<ApplyResponse> => {
     const { podUid, exclusions } = readApplyRequest(request)
     await capture.apply(podUid, exclusions)
-    return create(ApplyResponseSchema)
+    return create(ApplyResponseSchema, { deliveryAddresses: Object.values(PROXY.deliverySource) })
   }
   server.addService(serviceDefinition(Capture), { Apply: unaryHandler('Apply', apply, context) })
 }

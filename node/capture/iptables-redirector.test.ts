@@ -45,7 +45,8 @@ describe('capture by iptables', () => {
     const fake = new FakeIptables()
     await fake.redirector.apply(network(), NO_EXCLUSIONS)
     assert.deepEqual(fake.lines, [
-      `${INSIDE} ip -6 address replace ::6/128 dev lo`,
+      `${INSIDE} ip -4 route replace local 192.0.2.6 dev lo table local src 127.0.0.1`,
+      `${INSIDE} ip -6 route replace local 2001:db8::6 dev lo table local src ::1`,
       `${INSIDE} ip6tables-nft-save -t nat`,
       `${INSIDE} iptables-nft-save -t nat`,
       `${INSIDE} ip6tables-nft-restore --noflush --wait=3`,
@@ -56,11 +57,11 @@ describe('capture by iptables', () => {
     for (const { options } of fake.ran) assert.equal(options?.descriptor, 42)
   })
 
-  it('captures IPv6 of a pod that has no address of it yet, and adds none', async () => {
+  it('captures IPv6 of a pod that has no address of it yet, and adds no route of it', async () => {
     const fake = new FakeIptables('legacy')
     await fake.redirector.apply(network({ hasIpv6: false }), NO_EXCLUSIONS)
     assert.ok(fake.tables.get('ip6tables')?.includes('REDIRECT --to-ports 15006'))
-    assert.ok(!fake.lines.some(line => line.includes('address')))
+    assert.ok(!fake.lines.some(line => line.includes('ip -6')))
   })
 
   it('asks nothing of IPv6 where the kernel has none', async () => {
@@ -71,6 +72,7 @@ describe('capture by iptables', () => {
   })
 
   for (const [step, changed] of [
+    ['ip -4', []],
     ['ip -6', []],
     ['ip6tables-nft-save', []],
     [' iptables-nft-save', []],

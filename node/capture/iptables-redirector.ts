@@ -1,12 +1,13 @@
 import { CountersignError } from '../../shared/errors/index.ts'
 import type { Exclusions } from '../../shared/exclusions/index.ts'
+import { addDeliveryRoutes } from './delivery-routes.ts'
 import { type IptablesListing, missingIptablesChains, readListing } from './iptables-listing.ts'
 import { iptablesChains, iptablesRemoval, iptablesText } from './iptables-text.ts'
 import type { PodNetwork } from './pod-network.ts'
 import type { RemovableRedirector } from './redirector.ts'
 import { captureRuleset, type Family } from './ruleset.ts'
 import { runBounded } from './run-bounded.ts'
-import { addDeliveryAddress, insideOf, type Run, type RunInside } from './run-inside.ts'
+import { insideOf, type Run, type RunInside } from './run-inside.ts'
 
 /** Which of the two programs of that name: by nf_tables of the kernel, or by its older ip_tables. */
 export type IptablesVariant = 'nft' | 'legacy'
@@ -22,7 +23,7 @@ const LOCK_SECONDS = 3
 
 /**
  * Capture by iptables, with the programs `nsenter`, `iptables-<variant>-save` and `-restore`, the same of `ip6tables`,
- * and, for pods with IPv6, `ip`. Needs CAP_SYS_ADMIN to enter the namespace, CAP_NET_ADMIN in it and, if legacy,
+ * and `ip`. Needs CAP_SYS_ADMIN to enter the namespace, CAP_NET_ADMIN in it and, if legacy,
  * CAP_NET_RAW.
  *
  * IPv4 and IPv6 are two transactions. When the second fails, the first is not taken back: what it captures meets a
@@ -39,7 +40,7 @@ export class IptablesRedirector implements RemovableRedirector {
 
   async apply(network: PodNetwork, exclusions: Exclusions): Promise<void> {
     const inside = insideOf(network, this.#run)
-    await addDeliveryAddress(network, inside)
+    await addDeliveryRoutes(network, inside)
     const ruleset = captureRuleset(exclusions)
     const plans: { program: string; listing: IptablesListing; chains: ReturnType<typeof iptablesChains> }[] = []
     // Both families are looked at before either is changed.

@@ -29,7 +29,8 @@ describe('the rules of a pod for iptables', () => {
 -A COUNTERSIGN_ARRIVING -p tcp -m comment --comment "to the proxy, inbound" -j REDIRECT --to-ports 15006
 -A COUNTERSIGN_INBOUND -i lo -m comment --comment "judged when it went out" -j RETURN
 -A COUNTERSIGN_INBOUND -p tcp -m comment --comment "from outside the pod" -j COUNTERSIGN_ARRIVING
--A COUNTERSIGN_OUTBOUND -s 127.0.0.6 -o lo -m comment --comment "deliveries of the proxy, IPv4" -j RETURN
+-A COUNTERSIGN_OUTBOUND -s 192.0.2.6 -o lo -m comment --comment "deliveries of the proxy, IPv4" -j RETURN
+-A COUNTERSIGN_OUTBOUND -s 127.0.0.6 -o lo -m comment --comment "deliveries as before an upgrade, IPv4" -j RETURN
 -A COUNTERSIGN_OUTBOUND ! -d 127.0.0.0/8 -o lo -p tcp -m owner --uid-owner 1337 -m comment --comment "the proxy calls its own pod, IPv4" -j COUNTERSIGN_ARRIVING
 -A COUNTERSIGN_OUTBOUND -m owner --uid-owner 1337 -m comment --comment "the proxy calls somebody" -j RETURN
 -A COUNTERSIGN_OUTBOUND -o lo -m comment --comment "within the pod" -j RETURN
@@ -42,7 +43,8 @@ COMMIT
   })
 
   it('differ for IPv6 in what names an address', () => {
-    assert.deepEqual(rules('OUTBOUND', {}, 'ip6').slice(0, 2), [
+    assert.deepEqual(rules('OUTBOUND', {}, 'ip6').slice(0, 3), [
+      '-s 2001:db8::6 -o lo -j RETURN',
       '-s ::6 -o lo -j RETURN',
       '! -d ::1 -o lo -p tcp -m owner --uid-owner 1337 -j COUNTERSIGN_ARRIVING'
     ])

@@ -40,17 +40,27 @@ describe('capture by nftables', () => {
     await one.apply(network(false), NO_EXCLUSIONS)
     assert.deepEqual(
       ran.map(({ line }) => line),
-      [`${INSIDE} nft -f -`, `${INSIDE} nft list table inet countersign`]
+      [
+        `${INSIDE} ip -4 route replace local 192.0.2.6 dev lo table local src 127.0.0.1`,
+        `${INSIDE} nft -f -`,
+        `${INSIDE} nft list table inet countersign`
+      ]
     )
-    assert.equal(ran[0]?.options?.input, IN_PLACE)
+    assert.equal(ran[1]?.options?.input, IN_PLACE)
     for (const { options } of ran) assert.equal(options?.descriptor, 42)
   })
 
-  it('adds the address of the proxy’s deliveries before the rules where there is IPv6', async () => {
+  it('adds routes to the addresses of the proxy’s deliveries before the rules, in IPv6 where there is any', async () => {
     const { redirector: one, ran } = redirector(line => (line.includes('list') ? IN_PLACE : ''))
     await one.apply(network(true), NO_EXCLUSIONS)
-    assert.equal(ran[0]?.line, `${INSIDE} ip -6 address replace ::6/128 dev lo`)
-    assert.equal(ran.length, 3)
+    assert.deepEqual(
+      ran.slice(0, 2).map(({ line }) => line),
+      [
+        `${INSIDE} ip -4 route replace local 192.0.2.6 dev lo table local src 127.0.0.1`,
+        `${INSIDE} ip -6 route replace local 2001:db8::6 dev lo table local src ::1`
+      ]
+    )
+    assert.equal(ran.length, 4)
   })
 
   it('fails when the rules were accepted and are not there', async () => {
@@ -61,7 +71,7 @@ describe('capture by nftables', () => {
     })
   })
 
-  for (const step of ['ip -6', 'nft -f', 'nft list'])
+  for (const step of ['ip -4', 'ip -6', 'nft -f', 'nft list'])
     it(`fails when \`${step}\` does, and goes no further`, async () => {
       const { redirector: one, ran } = redirector(line => {
         if (line.includes(step)) throw new CountersignError('ERR_CAPTURE_FAILED', `${step} failed`)

@@ -28,8 +28,10 @@ table inet countersign {
   }
   chain outbound {
     type nat hook output priority -100; policy accept;
-    oifname "lo" ip saddr 127.0.0.6 return comment "deliveries of the proxy, IPv4"
-    oifname "lo" ip6 saddr ::6 return comment "deliveries of the proxy, IPv6"
+    oifname "lo" ip saddr 192.0.2.6 return comment "deliveries of the proxy, IPv4"
+    oifname "lo" ip6 saddr 2001:db8::6 return comment "deliveries of the proxy, IPv6"
+    oifname "lo" ip saddr 127.0.0.6 return comment "deliveries as before an upgrade, IPv4"
+    oifname "lo" ip6 saddr ::6 return comment "deliveries as before an upgrade, IPv6"
     meta skuid 1337 oifname "lo" ip daddr != 127.0.0.0/8 meta l4proto tcp jump arriving comment "the proxy calls its own pod, IPv4"
     meta skuid 1337 oifname "lo" ip6 daddr != ::1 meta l4proto tcp jump arriving comment "the proxy calls its own pod, IPv6"
     meta skuid 1337 return comment "the proxy calls somebody"

@@ -1,4 +1,4 @@
-import { PROXY_PORTS, PROXY_USER } from '../../shared/bootstrap/index.ts'
+import { DELIVERY_SOURCE, PROXY_PORTS, PROXY_USER } from '../../shared/bootstrap/index.ts'
 import type { Exclusions } from '../../shared/exclusions/index.ts'
 
 /** The proxy, as the webhook puts it into a pod and the agent configures it. */
@@ -8,8 +8,10 @@ export const PROXY = {
   inboundPort: PROXY_PORTS.inbound,
   /** Probes, readiness, metrics: reached as they are. */
   openPorts: [PROXY_PORTS.probes, PROXY_PORTS.readiness, PROXY_PORTS.metrics],
-  /** From where the proxy delivers to the pod's applications. 127.0.0.0/8 is always there, ::6 has to be added to lo. */
-  deliverySource: { ip: '127.0.0.6', ip6: '::6' }
+  /** From where the proxy delivers to the pod's applications: local routes, see delivery-routes.ts. */
+  deliverySource: { ip: DELIVERY_SOURCE.ipv4, ip6: DELIVERY_SOURCE.ipv6 },
+  /** From where proxies of earlier versions deliver, until they have their new clusters. */
+  formerDeliverySource: { ip: '127.0.0.6', ip6: '::6' }
 } as const
 
 export type Family = 'ip' | 'ip6'
@@ -79,8 +81,9 @@ const pass = <T>(entries: readonly T[], match: (entries: readonly T[]) => Match,
  *
  * Outgoing connections go to the proxy's outbound port, but for its own. The proxy calling its own pod, for a Service
  * that chose its own pod, is led to its inbound port: the client's end of mutual TLS must not meet the bare
- * application. Its deliveries to the application are told from that by their source address. What an application
- * calls within its pod is left alone.
+ * application. Its deliveries to the application are told from that by their source address, which counts only where
+ * packets leave a socket of this pod by lo: what arrives from outside with that address is led to the proxy like
+ * everything else. What an application calls within its pod is left alone.
  *
  * Incoming connections go to the proxy's inbound port, but for those to the ports that the proxy itself answers.
  *
@@ -112,6 +115,8 @@ export function captureRuleset(options: RulesetOptions): Ruleset {
     rules: [
       delivery({ family: 'ip', text: PROXY.deliverySource.ip }, 'deliveries of the proxy, IPv4'),
       delivery({ family: 'ip6', text: PROXY.deliverySource.ip6 }, 'deliveries of the proxy, IPv6'),
+      delivery({ family: 'ip', text: PROXY.formerDeliverySource.ip }, 'deliveries as before an upgrade, IPv4'),
+      delivery({ family: 'ip6', text: PROXY.formerDeliverySource.ip6 }, 'deliveries as before an upgrade, IPv6'),
       {
         match: { user, via: 'lo', exceptDestination: { family: 'ip', text: '127.0.0.0/8' }, tcp: 'any' },
         verdict: toArriving,

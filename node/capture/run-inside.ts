@@ -1,5 +1,4 @@
 import type { PodNetwork } from './pod-network.ts'
-import { PROXY } from './ruleset.ts'
 import type { runBounded } from './run-bounded.ts'
 
 export type Run = typeof runBounded
@@ -10,9 +9,4 @@ export type RunInside = (input: string, ...command: string[]) => Promise<string>
 /** By descriptor: the namespace that was verified, whatever has become of the process since. */
 export function insideOf({ descriptor }: PodNetwork, run: Run): RunInside {
   return (input, ...command) => run('nsenter', ['--net=/proc/self/fd/3', ...command], { input, descriptor })
-}
-
-/** To be called before the rules are put in place: once they are there, the proxy may deliver. */
-export async function addDeliveryAddress({ hasIpv6 }: PodNetwork, inside: RunInside): Promise<void> {
-  if (hasIpv6) await inside('', 'ip', '-6', 'address', 'replace', `${PROXY.deliverySource.ip6}/128`, 'dev', 'lo')
 }

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { openNetworkOf, type PodNetwork } from './pod-network.ts'
-import { ENVIRONMENT } from './run-bounded.ts'
+import { ENVIRONMENT, runBounded } from './run-bounded.ts'
+import { insideOf } from './run-inside.ts'
 
 // A process that is in it until its input ends, so that it can be opened.
 const HOLDER = "process.stdin.resume(); process.stdout.write('.')"
@@ -10,7 +11,8 @@ const TIMEOUT_MS = 10_000
 
 /**
  * A network namespace of nobody, with no interface but lo, which is gone when it is closed: to try things out. Counts
- * as one with IPv6 if the kernel has it. Needs the program `unshare` and CAP_SYS_ADMIN.
+ * as one with IPv6 if the kernel has it. Needs the programs `unshare`, `nsenter` and `ip`, CAP_SYS_ADMIN and
+ * CAP_NET_ADMIN.
  *
  * @throws CountersignError ERR_CAPTURE_FAILED
  */
@@ -32,6 +34,11 @@ export async function openScratchNetwork(): Promise<PodNetwork> {
     await Promise.race([once(holder.stdout, 'data', { signal }), failure])
     const opened = holder.pid === undefined ? undefined : openNetworkOf(holder.pid, '/proc')
     if (opened === undefined) throw new Error('its process has ended')
+    // As a pod's is: routes need it.
+    await insideOf(opened, runBounded)('', 'ip', 'link', 'set', 'dev', 'lo', 'up').catch(thrown => {
+      opened.close()
+      throw thrown
+    })
     return {
       ...opened,
       hasIpv6: opened.speaksIpv6,

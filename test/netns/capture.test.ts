@@ -10,6 +10,7 @@ import { type ServiceError, status } from '@grpc/grpc-js'
 import jsonPatch from 'fast-json-patch'
 import { NodeCapture } from '../../agent/capture/index.ts'
 import { checkAttributes } from '../../agent/volume/attributes.ts'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import { parseOptions } from '../../shared/config/index.ts'
 import { exclusionsOf } from '../../shared/exclusions/index.ts'
 import { injectPod } from '../../webhook/injection/index.ts'
@@ -32,7 +33,7 @@ import {
   USER
 } from './pod.ts'
 import { Program } from './program.ts'
-import { addOthers, hasOthers, hostState, MEANS, rulesBy, timesCaptured } from './rules.ts'
+import { addOthers, deliveryRoutes, hasOthers, hostState, MEANS, rulesBy, timesCaptured } from './rules.ts'
 
 const refusal = (code: status, details: RegExp) => (thrown: Error) => {
   const cause = thrown.cause as ServiceError
@@ -149,7 +150,7 @@ for (const means of MEANS) {
 
         it('lets the proxy deliver to an application that listens on the address of the pod alone', async () => {
           const { by, from, destination: reached } = await client(url(inside, 9000, '/deliver'))
-          assert.deepEqual([by, from], ['app', family === 'ipv6' ? '::6' : '127.0.0.6'])
+          assert.deepEqual([by, from], ['app', DELIVERY_SOURCE[family]])
           assert.equal(reached, `${inside}:9000`)
         })
 
@@ -173,8 +174,8 @@ for (const means of MEANS) {
         })
 
         it('does not let an application out by the source address of deliveries', async () => {
-          // IPv4: the kernel refuses the address outside of lo. IPv6: the connection is led to the proxy.
-          const { by } = await app(url(outside, 8080), family === 'ipv6' ? '::6' : '127.0.0.6')
+          // IPv4: the connection is led to the proxy. IPv6: the kernel refuses an address that no interface has.
+          const { by } = await app(url(outside, 8080), DELIVERY_SOURCE[family])
           assert.notEqual(by, 'app')
         })
 
@@ -313,11 +314,13 @@ for (const means of MEANS) {
           const first = await answers()
           for (const { error } of first) assert.equal(error, undefined)
           const rules = rulesOf(pod)
+          const routes = deliveryRoutes(pod)
           for (let round = 0; round < 5; round++) {
             await program.apply(uid, excluded)
             assert.deepEqual(await answers(), first, 'the same ports at this end: the same connections')
           }
           assert.equal(rulesOf(pod), rules)
+          assert.equal(deliveryRoutes(pod), routes)
           // Even where the rules change for new connections.
           await program.apply(uid, { excludedInboundPorts: [9000], excludedOutboundCidrs: ['0.0.0.0/0', '::/0'] })
           assert.deepEqual(await answers(), first)
@@ -357,15 +360,17 @@ for (const means of MEANS) {
       })
 
     describe('of a pod without IPv6', () => {
-      it('adds no address to it', async () => {
+      it('adds no address to it, and the route of IPv4 alone', async () => {
         const uid = randomUUID()
         const [pod, world] = [new Namespace(), new Namespace()]
         link(pod.name, world.name, false)
         const cgroup = new PodCgroup(uid)
         const pause = await pod.start(USER.application, ['sleep', 'infinity'], { ready: false })
         cgroup.add(pause.pid ?? 0)
+        const addresses = run('ip', '-n', pod.name, 'address', 'show', 'dev', 'lo')
         await program.apply(uid)
-        assert.doesNotMatch(run('ip', '-n', pod.name, '-6', 'address', 'show', 'dev', 'lo'), /::6/)
+        assert.equal(run('ip', '-n', pod.name, 'address', 'show', 'dev', 'lo'), addresses)
+        assert.match(deliveryRoutes(pod), /^local 192\.0\.2\.6 dev lo .*\n$/)
         assert.equal(timesCaptured(pod), 1)
         await pod.close()
         await world.close()

@@ -14,6 +14,7 @@ import {
   spiffeId
 } from '../../agent/proxy/fixtures.test-support.ts'
 import type { MeshState } from '../../agent/proxy/index.ts'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import { MutualTlsMode, Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Issuer } from '../../shared/x509/index.ts'
 import { type CapturedPod, startCapturedPod } from './direct-pod.ts'
@@ -23,7 +24,6 @@ import { Program } from './program.ts'
 
 const { STRICT, PERMISSIVE, DISABLE } = MutualTlsMode
 const SERVER = spiffeId('shop', 'orders').toString()
-const DELIVERY = { ipv4: '127.0.0.6', ipv6: '::6' } as const
 
 /** The ports on which the server's application listens. */
 const PORT = {
@@ -146,7 +146,7 @@ for (const capture of ['nftables', 'iptables'])
           const earlier = await counted(service)
           const answer = await call(PORT[service])
           served(answer)
-          assert.equal(answer.from, DELIVERY[family], 'delivered by the proxy of the server')
+          assert.equal(answer.from, DELIVERY_SOURCE[family], 'delivered by the proxy of the server')
           assert.equal(answer.destination, `${OUTSIDE[family]}:${PORT[service]}`)
           assert.ok((await counted(service)) > earlier)
         })
@@ -157,7 +157,7 @@ for (const capture of ['nftables', 'iptables'])
           const answer = await caller.call(USER.application, `http://${virtual}/`)
           served(answer)
           assert.ok(
-            answer.from === DELIVERY.ipv4 || answer.from === DELIVERY.ipv6,
+            answer.from === DELIVERY_SOURCE.ipv4 || answer.from === DELIVERY_SOURCE.ipv6,
             'delivered by the proxy of the server'
           )
         }

@@ -3,6 +3,7 @@
 //
 //   peer.ts serve HOST PORT       answers HTTP requests with whom it sees at the other end
 //   peer.ts call URL [SOURCE]     one request on a connection of its own, from the address SOURCE
+//   peer.ts ask URL HEADERS       one GET with headers, given as JSON; prints status and body, or the error
 //   peer.ts session URL           one request on the same connection for every line of standard input
 //   peer.ts udp-serve HOST PORT   sends datagrams back
 //   peer.ts udp-call HOST PORT    sends one and waits for it
@@ -13,6 +14,13 @@ import { isIPv6 } from 'node:net'
 import { createInterface } from 'node:readline'
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
+
+/** What became of a request that was made for its body. */
+export interface Response {
+  readonly status?: number
+  readonly body?: string
+  readonly error?: string
+}
 
 /** What became of a request. */
 export interface Answer {
@@ -65,6 +73,17 @@ async function main([mode, first = '', second]: readonly string[]): Promise<void
     case 'call':
       say(await request(first, new Agent(), second))
       return
+    case 'ask': {
+      const agent = new Agent()
+      const call = get(first, { agent, timeout: 10_000, headers: JSON.parse(second ?? '{}') }, async response => {
+        let body = ''
+        for await (const part of response.setEncoding('utf8')) body += part
+        say({ status: response.statusCode, body })
+      })
+      call.on('timeout', () => call.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })))
+      call.on('error', (error: NodeJS.ErrnoException) => say({ error: error.code ?? error.message }))
+      return
+    }
     case 'session': {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       for await (const _ of createInterface(process.stdin)) say(await request(first, agent))

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { envoyBinary } from '../envoy/binary.ts'
-import type { Answer } from './peer.ts'
-import { proxyConfiguration } from './proxy.ts'
+import type { Answer, Response } from './peer.ts'
+import { type DeliverySource, proxyConfiguration } from './proxy.ts'
 
 export const OUTSIDE = { ipv4: '10.99.0.1', ipv6: 'fd99::1' } as const
 export const INSIDE = { ipv4: '10.99.0.2', ipv6: 'fd99::2' } as const
@@ -84,11 +84,26 @@ export class Namespace {
   }
 
   call(user: number, url: string, from?: string): Promise<Answer> {
-    return this.#tell(user, ['call', url, ...(from === undefined ? [] : [from])])
+    return this.#tell<Answer>(user, ['call', url, ...(from === undefined ? [] : [from])])
+  }
+
+  /** One GET with headers. */
+  ask(user: number, url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return this.#tell<Response>(user, ['ask', url, JSON.stringify(headers)])
+  }
+
+  /** Runs a command in it to its end, as root. */
+  run(...command: string[]): string {
+    return run('nsenter', `--net=${this.path}`, ...command)
+  }
+
+  /** Sets a network parameter of it, such as `ipv4/conf/all/rp_filter`. */
+  set(parameter: string, value: number): void {
+    this.run('sh', '-c', `echo ${value} > /proc/sys/net/${parameter}`)
   }
 
   callUdp(user: number, address: string, port: number): Promise<Answer> {
-    return this.#tell(user, ['udp-call', address, String(port)])
+    return this.#tell<Answer>(user, ['udp-call', address, String(port)])
   }
 
   /** Requests on one connection; the returned function makes the next. */
@@ -107,11 +122,11 @@ export class Namespace {
     run('ip', 'netns', 'del', this.name)
   }
 
-  async #tell(user: number, args: readonly string[]): Promise<Answer> {
+  async #tell<T>(user: number, args: readonly string[]): Promise<T> {
     const child = await this.start(user, [...NODE, PEER, ...args], { ready: false })
     let output = ''
     for await (const part of child.stdout ?? []) output += part
-    return JSON.parse(output) as Answer
+    return JSON.parse(output) as T
   }
 }
 
@@ -184,10 +199,10 @@ export class PodCgroup {
 }
 
 /** A real Envoy in a namespace, as the user of the proxy. */
-export async function startProxy(namespace: Namespace, ipv6: boolean): Promise<() => void> {
+export async function startProxy(namespace: Namespace, ipv6: boolean, source?: DeliverySource): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-netns-'))
   const file = join(folder, 'envoy.json')
-  writeFileSync(file, JSON.stringify(proxyConfiguration(ipv6)))
+  writeFileSync(file, JSON.stringify(proxyConfiguration(ipv6, source)))
   await namespace.start(
     USER.proxy,
     [envoyBinary(), '-c', file, '--concurrency', '1', '--log-level', 'error', '--disable-hot-restart'],

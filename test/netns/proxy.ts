@@ -1,5 +1,7 @@
 // The configuration of a real Envoy that tells who reached it where: as the proxy of a pod, reduced to capture.
 
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
+
 const HCM = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
 const ROUTER = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router'
 const ORIGINAL_DESTINATION = 'type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst'
@@ -54,7 +56,10 @@ function listener(port: number, families: readonly string[]): object {
   }
 }
 
-export function proxyConfiguration(ipv6: boolean): object {
+/** From which addresses it delivers. */
+export type DeliverySource = Readonly<Record<'ipv4' | 'ipv6', string>>
+
+export function proxyConfiguration(ipv6: boolean, source: DeliverySource = DELIVERY_SOURCE): object {
   const families = ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']
   const anyPortOf = (address: string) => ({ address, port_value: 0 })
   return {
@@ -67,8 +72,9 @@ export function proxyConfiguration(ipv6: boolean): object {
           lb_policy: 'CLUSTER_PROVIDED',
           connect_timeout: '5s',
           upstream_bind_config: {
-            source_address: anyPortOf('127.0.0.6'),
-            ...(ipv6 ? { extra_source_addresses: [{ address: anyPortOf('::6') }] } : {})
+            source_address: anyPortOf(source.ipv4),
+            ...(ipv6 ? { extra_source_addresses: [{ address: anyPortOf(source.ipv6) }] } : {}),
+            freebind: true
           }
         }
       ]

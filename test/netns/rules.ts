@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import type { MeansName } from '../../node/capture/means.ts'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import { type Namespace, run } from './pod.ts'
 
 export const MEANS: readonly MeansName[] = ['nftables', 'iptables-nft', 'iptables-legacy']
@@ -55,12 +56,28 @@ export function hasOthers(means: MeansName, namespace: Namespace): boolean {
   return kept.map(rule => [...rules.matchAll(rule)].length).join() === '2,4'
 }
 
+/** The routes that make the source addresses of deliveries local; both families, one line each. */
+export function deliveryRoutes(namespace: Namespace): string {
+  return routesIn(['-n', namespace.name])
+}
+
+function routesIn(where: readonly string[]): string {
+  const show = (family: '4' | '6', address: string): string =>
+    run('ip', ...where, `-${family}`, 'route', 'show', 'table', 'local', 'match', address)
+      .split('\n')
+      .filter(line => line.startsWith(`local ${address} `))
+      .map(line => `${line}\n`)
+      .join('')
+  return show('4', DELIVERY_SOURCE.ipv4) + show('6', DELIVERY_SOURCE.ipv6)
+}
+
 /** What of the host's own network must stay as it is. Tables of iptables-legacy by name: to print them makes them. */
 export function hostState(): string {
   const names = ['/proc/net/ip_tables_names', '/proc/net/ip6_tables_names'].filter(path => existsSync(path))
   return [
     run('nft', 'list', 'ruleset'),
     run('ip', 'address', 'show', 'dev', 'lo'),
+    routesIn([]),
     ...names.map(path => readFileSync(path, 'utf8'))
   ].join('')
 }

@@ -8,6 +8,7 @@ import { newRoot, newState, newSvid, newWorkload, spiffeId } from '../../agent/p
 import type { MeshState } from '../../agent/proxy/index.ts'
 import { meshState } from '../../authority/naming/index.ts'
 import { inventoryOf, pod, service, settings, slice } from '../../authority/naming/mesh.test-support.ts'
+import { DELIVERY_SOURCE } from '../../shared/bootstrap/index.ts'
 import { parseTrustDomain } from '../../shared/identity/index.ts'
 import type { Issuer } from '../../shared/x509/index.ts'
 import { type CapturedPod, startCapturedPod } from './direct-pod.ts'
@@ -105,7 +106,7 @@ describe('a pod that is called by its own address', () => {
     const answer = await callPod()
     assert.deepEqual([answer.by, answer.error], ['app', undefined])
     assert.equal(answer.destination, `${PLACE.changing}:${PORT}`)
-    assert.equal(answer.from, '127.0.0.6', 'delivered by the proxy of the server')
+    assert.equal(answer.from, DELIVERY_SOURCE.ipv4, 'delivered by the proxy of the server')
     assert.ok((await proven()) > before)
   }
 

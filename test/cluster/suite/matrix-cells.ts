@@ -1,3 +1,4 @@
+import { DELIVERY_SOURCE } from '../../../shared/bootstrap/index.ts'
 import type { Answer } from '../applications/protocols/answer.ts'
 import type { CallResult } from '../applications/protocols/calls.ts'
 import type { KindName } from '../applications/protocols/kind.ts'
@@ -54,7 +55,7 @@ const BYTES: readonly KindName[] = ['tcp', 'tcp-greeting']
 const HEARD_OFTEN: Partial<Record<KindName, number>> = { grpc: 3 }
 
 // From where a proxy delivers.
-const BY_PROXY = ['127.0.0.6', '::ffff:127.0.0.6', '::6']
+const BY_PROXY: readonly string[] = [DELIVERY_SOURCE.ipv4, `::ffff:${DELIVERY_SOURCE.ipv4}`, DELIVERY_SOURCE.ipv6]
 
 /**
  * What became of a call, by what the server's side says: its application, and for bytes, which have no header, its

@@ -56,6 +56,10 @@ export declare const ApplyRequestSchema: GenMessage<ApplyRequest>;
  * @generated from message countersign.node.v1.ApplyResponse
  */
 export declare type ApplyResponse = Message<"countersign.node.v1.ApplyResponse"> & {
+  /**
+   * @generated from field: repeated string delivery_addresses = 1;
+   */
+  deliveryAddresses: string[];
 };
 
 /**
