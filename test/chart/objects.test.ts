@@ -227,6 +227,7 @@ describe('privileges', () => {
       'ClusterRole countersign-authority enduserauthentications  list,watch',
       'ClusterRole countersign-authority enduserauthentications/status  patch',
       'ClusterRole countersign-authority namespaces,pods,services  list,watch',
+      'ClusterRole countersign-authority nodes  list,watch',
       'ClusterRole countersign-authority peerauthentications,requestauthentications  list,watch',
       'ClusterRole countersign-authority peerauthentications/status,requestauthentications/status  patch',
       'ClusterRole countersign-authority services/status  patch',

@@ -91,7 +91,8 @@ describe('a pod that is called by its own address', () => {
   const callPod = (user: number = USER.application): Promise<Answer> => client.call(user, url)
   const callService = (): Promise<Answer> => client.call(USER.application, `http://${VIRTUAL}/`)
   /** Requests over mutual TLS, which is all that this cluster can do. */
-  const proven = (): Promise<number> => clientProxy.stat('cluster.direct/shop/orders/80.upstream_rq_total')
+  const proven = (): Promise<number> =>
+    clientProxy.stat('cluster.direct/mesh.test/ns/shop/sa/orders/http.upstream_rq_total')
   /** The client hears of it; its proxy may choose among as many as are ready. */
   const become = async (conditions: Conditions): Promise<void> => {
     await clientProxy.update(meshOf(root, conditions))
