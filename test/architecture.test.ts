@@ -66,6 +66,7 @@ const SHARED_ARROWS: Readonly<Record<string, readonly string[]>> = {
   'shared/inventory': ['shared/policy', 'shared/kube', 'shared/exclusions', 'shared/certificate-secrets'],
   'shared/health': ['shared/config', 'shared/lifecycle'],
   'shared/exclusions': ['shared/bootstrap'],
+  'shared/port-protocol': ['shared/inventory'],
   'shared/volume': ['shared/files'],
   'shared/suggest': [],
   'shared/names': [],
@@ -83,6 +84,8 @@ const PURE = [
   'shared/identity',
   'shared/policy',
   'shared/exclusions',
+  'shared/port-protocol',
+  'shared/port-traffic',
   'shared/certificate-secrets'
 ]
 // Of node:net, what only looks at the text of an address.

@@ -221,9 +221,12 @@ describe('an EndUserAuthentication on ports that are not HTTP', () => {
     assert.deepEqual(
       problems.map(({ kind, object, message }) => `${kind}: ${object} ${message}`),
       [
-        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 5432, which is declared as plain TCP: no token is asked for there',
-        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 8443, on which the application speaks TLS itself: no token is asked for there',
-        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 9000, which declares nothing: a token is asked for only where HTTP is recognised'
+        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 5432 (declared TCP by port name "tcp-db" of a container): closed to callers',
+        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 8443 (declared TLS by port name "https" of a container): closed to callers',
+        'end-users-unchecked: EndUserAuthentication shop/web selects pods with port 9000 (no known protocol is declared): HTTP only, tokens are checked',
+        'end-users-unchecked: RequestAuthentication shop/web selects pods with port 5432 (declared TCP by port name "tcp-db" of a container): closed to callers',
+        'end-users-unchecked: RequestAuthentication shop/web selects pods with port 8443 (declared TLS by port name "https" of a container): closed to callers',
+        'end-users-unchecked: RequestAuthentication shop/web selects pods with port 9000 (no known protocol is declared): HTTP only, tokens are checked'
       ]
     )
   })

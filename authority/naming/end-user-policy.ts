@@ -15,6 +15,7 @@ import {
   type TokenRule,
   TokenRuleSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { acceptingRules } from './accepting-rules.ts'
 import { type Discovered, loginMessage, loginOf } from './login.ts'
 import type { KeySetNames } from './mesh-message.ts'
 import { requiredProviders, requireTokens } from './required-tokens.ts'
@@ -120,15 +121,16 @@ export function endUserChecks(
   })
   // By issuer, so that the order of files and of creation says nothing.
   const others = accepted
-    .flatMap(({ namespace, name, rules }) =>
-      rules.map((source, index) =>
-        providerOf(`RequestAuthentication/${namespace}/${name}/${index}`, source, keySetName)
-      )
+    .flatMap(({ namespace, name, rules, exemptPorts }) =>
+      rules.map((source, index) => ({
+        provider: providerOf(`RequestAuthentication/${namespace}/${name}/${index}`, source, keySetName),
+        exemptPorts
+      }))
     )
-    .sort((a, b) => compare(a.issuer, b.issuer) || compare(a.name, b.name))
+    .sort((a, b) => compare(a.provider.issuer, b.provider.issuer) || compare(a.provider.name, b.provider.name))
   const checks = create(EndUserChecksSchema, {
-    providers: [...own.map(({ provider }) => provider), ...others],
-    rules: [...own.map(({ rule }) => rule), ...(others.length === 0 ? [] : [acceptingRule(others)])]
+    providers: [...own, ...others].map(({ provider }) => provider),
+    rules: [...own.map(({ rule }) => rule), ...acceptingRules(others)]
   })
   requireTokens(checks.rules, requiredProviders(accepted))
   return unreadable.length === 0 ? checks : refusingAll(checks)
@@ -136,18 +138,17 @@ export function endUserChecks(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-function requiredRule({ includePaths, excludePaths, methods }: EndUserAuthentication, provider: string): TokenRule {
+function requiredRule(policy: EndUserAuthentication, provider: string): TokenRule {
+  const { includePaths, excludePaths, methods, exemptPorts } = policy
   return create(TokenRuleSchema, {
     includePaths: [...includePaths],
     excludePaths: [...excludePaths],
     methods: [...methods],
     providers: [provider],
-    required: true
+    required: true,
+    exemptPorts: [...exemptPorts]
   })
 }
-
-const acceptingRule = (providers: readonly TokenProvider[]): TokenRule =>
-  create(TokenRuleSchema, { providers: providers.map(({ name }) => name) })
 
 function providerOf(name: string, source: TokenSource, keySetName: KeySetNames): TokenProvider {
   return create(TokenProviderSchema, {

@@ -343,17 +343,42 @@ const declared: readonly {
     expected: ['9 TCP', '8080 TCP']
   },
   {
-    title: 'an appProtocol that is not known is not what the container says either',
+    title: 'an appProtocol that is not known holds over its name, and over a container that declares TCP',
+    manifests: [
+      pod({ ports: [port(8080, 'tcp')] }),
+      service({ ports: [{ name: 'http', appProtocol: 'amqps', port: 80, targetPort: 8080 }] })
+    ],
+    expected: ['8080 UNSPECIFIED'],
+    problems: [
+      'Service shop/orders: port 8080 of its pods is declared TCP by port name "tcp" of a container and no known protocol by appProtocol "amqps" of Service shop/orders: no known protocol holds; declare the same in both'
+    ]
+  },
+  {
+    title: 'HTTP that the container declares holds over every other declaration of a Service',
     manifests: [
       pod({ ports: [port(8080, 'http')] }),
       service({ ports: [{ name: 'http', appProtocol: 'amqps', port: 80, targetPort: 8080 }] })
     ],
-    expected: ['8080 UNSPECIFIED']
+    expected: ['8080 HTTP'],
+    problems: [
+      'Service shop/orders: port 8080 of its pods is declared no known protocol by appProtocol "amqps" of Service shop/orders and HTTP by port name "http" of a container: HTTP holds; declare the same in both'
+    ]
   },
   {
-    title: "the port of a Service wins over the name of the container's",
+    title: "HTTP that a Service declares holds over the name of the container's port",
     manifests: [pod({ ports: [port(8080, 'tcp-x')] }), service()],
-    expected: ['8080 HTTP']
+    expected: ['8080 HTTP'],
+    problems: [
+      'Service shop/orders: port 8080 of its pods is declared TCP by port name "tcp-x" of a container and HTTP by port name "http" of Service shop/orders: HTTP holds; declare the same in both'
+    ]
+  },
+  {
+    title: "the port of a Service holds over the name of the container's where neither is HTTP",
+    manifests: [pod({ ports: [port(9, 'tls-x')] }), service({ ports: [{ name: 'tcp', port: 80, targetPort: 9 }] })],
+    expected: ['9 TCP'],
+    problems: [
+      'Service shop/orders: port 9 of its pods is declared TLS by port name "tls-x" of a container and TCP by port name "tcp" of Service shop/orders: TCP holds; declare the same in both'
+    ]
   },
   {
     title: 'a Service that says nothing leaves it to the container',
@@ -392,10 +417,26 @@ const declared: readonly {
     expected: ['8080 HTTP']
   },
   {
-    title: 'of two Services that contradict each other the first by name holds',
-    manifests: [pod(), service({ name: 'z', ports: [{ name: 'tcp', port: 1, targetPort: 8080 }] }), service()],
+    title: 'of two Services that contradict each other the one that declares HTTP holds, and both are told',
+    manifests: [pod(), service({ name: 'a', ports: [{ name: 'tcp', port: 1, targetPort: 8080 }] }), service()],
     expected: ['8080 HTTP'],
-    problems: ['Service shop/z: declares TCP on port 8080 of its pods, Service shop/orders declares HTTP: HTTP holds']
+    problems: ['Service shop/a', 'Service shop/orders'].map(
+      object =>
+        `${object}: port 8080 of its pods is declared TCP by port name "tcp" of Service shop/a and HTTP by port name "http" of Service shop/orders: HTTP holds; declare the same in both`
+    )
+  },
+  {
+    title: 'of two Services of which none declares HTTP the first by name holds',
+    manifests: [
+      pod(),
+      service({ name: 'z', ports: [{ name: 'tcp', port: 1, targetPort: 8080 }] }),
+      service({ name: 'a', ports: [{ name: 'https', port: 1, targetPort: 8080 }] })
+    ],
+    expected: ['8080 TLS'],
+    problems: ['Service shop/a', 'Service shop/z'].map(
+      object =>
+        `${object}: port 8080 of its pods is declared TCP by port name "tcp" of Service shop/z and TLS by port name "https" of Service shop/a: TLS holds; declare the same in both`
+    )
   },
   {
     title: 'ports are in the order of their numbers',

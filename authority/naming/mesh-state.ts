@@ -156,10 +156,10 @@ class Builder {
       this.#problems,
       problems => {
         reportBypass(pod, policy, problems)
-        const ports = workloadPorts(pod, services, problems)
-        reportUnchecked(endUsers, ports, problems)
-        reportIgnoredLogins(endUsers, problems)
         const checks = endUserChecks(endUsers, this.#settings.keySetName, this.#discovered)
+        const ports = workloadPorts(pod, services, checks?.rules ?? [], problems)
+        reportUnchecked(endUsers, ports, checks?.rules ?? [], problems)
+        reportIgnoredLogins(endUsers, problems)
         return workloadMessage(pod, policy, ports, checks)
       }
     )

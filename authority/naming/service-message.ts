@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import { SpiffeId, type TrustDomain } from '../../shared/identity/index.ts'
 import type { Pod, Service } from '../../shared/inventory/index.ts'
+import { declarationOf } from '../../shared/port-protocol/index.ts'
 import {
   Protocol,
   type Service as ServiceMessage,
   ServiceSchema
 } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { declarationOf } from './protocol.ts'
 
 /**
  * A Service as its clients see it. Its identities are those that it pins, or else the accounts of the pods behind it,

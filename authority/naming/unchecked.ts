@@ -1,31 +1,30 @@
-import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { describePort, portReport } from '../../shared/port-traffic/index.ts'
+import type { TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { SelectedEndUserPolicies } from './end-user-policy.ts'
 import type { ProblemList } from './problem.ts'
 import type { DeclaredPort } from './workload-port.ts'
 
-const WHY: Readonly<Partial<Record<Protocol, string>>> = {
-  [Protocol.TCP]: 'which is declared as plain TCP: no token is asked for there',
-  [Protocol.TLS]: 'on which the application speaks TLS itself: no token is asked for there',
-  [Protocol.UNSPECIFIED]: 'which declares nothing: a token is asked for only where HTTP is recognised'
-}
-
 /**
- * Tells on which ports an EndUserAuthentication does not do what it says, because what is spoken there is not HTTP, or
- * not known to be. It is told of the policy and the port, and so once for all replicas.
+ * Reports ports that a policy on end users closes, restricts to HTTP, exempts, or cannot check. Reported once per policy
+ * and port, and so once for all replicas of a workload.
+ *
+ * @param rules that hold for the workload
  */
 export function reportUnchecked(
-  { required }: SelectedEndUserPolicies,
+  { required, accepted }: SelectedEndUserPolicies,
   ports: readonly DeclaredPort[],
+  rules: readonly TokenRule[],
   problems: ProblemList
 ): void {
-  for (const { namespace, name } of required)
-    for (const { number, protocol } of ports) {
-      const why = WHY[protocol]
-      if (why !== undefined)
-        problems.add(
-          'end-users-unchecked',
-          `EndUserAuthentication ${namespace}/${name}`,
-          `selects pods with port ${number}, ${why}`
-        )
+  const report = (subject: string, own: { required: boolean; exemptPorts: readonly number[] }): void => {
+    for (const port of ports) {
+      const result = portReport(port, [{ ...own, exemptPorts: [...own.exemptPorts] }], rules)
+      if (result.outcome === 'checked') continue
+      problems.add('end-users-unchecked', subject, `selects pods with ${describePort(result)}`)
     }
+  }
+  for (const { namespace, name, exemptPorts } of required)
+    report(`EndUserAuthentication ${namespace}/${name}`, { required: true, exemptPorts })
+  for (const { namespace, name, exemptPorts, rules: sources } of accepted)
+    if (sources.length > 0) report(`RequestAuthentication ${namespace}/${name}`, { required: false, exemptPorts })
 }

@@ -21,7 +21,7 @@ export function endpointsFromSelectors(services: readonly Service[], pods: PodIn
 }
 
 /** The number of the port that a Service means in this pod; undefined when the pod lacks the named port. */
-export function targetPortOf(pod: Pod, { targetPort }: ServicePort): number | undefined {
+export function targetPortOf(pod: Pick<Pod, 'ports'>, { targetPort }: ServicePort): number | undefined {
   if (typeof targetPort === 'number') return targetPort
   return pod.ports.find(({ name, protocol }) => name === targetPort && protocol === 'TCP')?.number
 }

@@ -42,6 +42,7 @@ spec:
   includePaths: ['/api/*', '/a/{id}/b']
   excludePaths: ['/health']
   methods: [GET, M-SEARCH]
+  exemptPorts: [9090, 3306]
   fromHeaders: [{ name: X-Token, prefix: 'Bearer ' }, { name: plain }]
   fromParams: [token]
   fromCookies: [session]
@@ -78,7 +79,8 @@ status: { conditions: [] }
       },
       includePaths: ['/api/*', '/a/{id}/b'],
       excludePaths: ['/health'],
-      methods: ['GET', 'M-SEARCH']
+      methods: ['GET', 'M-SEARCH'],
+      exemptPorts: [3306, 9090]
     })
     assert.ok(Object.isFrozen(parsed) && Object.isFrozen(parsed.source) && Object.isFrozen(parsed.includePaths))
   })
@@ -185,6 +187,16 @@ describe('an EndUserAuthentication is refused', () => {
     'with a method in lower case': [
       { methods: ['get'] },
       /^spec\.methods\[0\]: expected a method in upper case.*"get"$/
+    ],
+    'with port 0': [{ exemptPorts: [0] }, /^spec\.exemptPorts\[0\]: expected a port from 1 to 65535, got 0$/],
+    'with a port above all': [{ exemptPorts: [1, 65_536] }, /^spec\.exemptPorts\[1\]: expected a port .*got 65536$/],
+    'with half a port': [{ exemptPorts: [80.5] }, /^spec\.exemptPorts\[0\]: expected a port .*got 80\.5$/],
+    'with a port as text': [{ exemptPorts: ['80'] }, /^spec\.exemptPorts\[0\]: expected a port .*got "80"$/],
+    'with a port twice': [{ exemptPorts: [1, 2, 1] }, /^spec\.exemptPorts\[2\]: expected each port once, got 1 again$/],
+    'with no port in a list': [{ exemptPorts: [] }, /^spec\.exemptPorts: expected at least one port, got \[\]; leave/],
+    'with too many ports': [
+      { exemptPorts: Array.from({ length: 65 }, (_, index) => index + 1) },
+      /^spec\.exemptPorts: expected at most 64 entries, got 65$/
     ],
     'with no method in a list': [{ methods: [] }, /^spec\.methods: expected at least one method, got \[\]; leave/],
     'with no path in a list': [

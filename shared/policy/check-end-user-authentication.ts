@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { checkBySchema } from './check-by-schema.ts'
 import type { EndUserAuthentication } from './end-user-authentication.ts'
+import { exemptPorts, inOrder } from './exempt-ports.ts'
 import { accepted, type PolicyResult, policyOf } from './issue.ts'
 import type { Login } from './login.ts'
 import { checkLogin, login, loginWarnings, makeLogin } from './login-fields.ts'
@@ -43,6 +44,7 @@ const spec = strictObject(
     includePaths: list(textWithout(pathPatternProblem, PATH), 'path', MOST_PATHS, 1).optional(),
     excludePaths: list(excludedPath, 'path', MOST_PATHS, 1).optional(),
     methods: list(method, 'method', MOST_METHODS, 1).optional(),
+    exemptPorts: exemptPorts.optional(),
     login: login.optional()
   },
   NOT_HERE
@@ -73,7 +75,8 @@ export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUse
   const result = checkBySchema(endUserAuthentication, object)
   if (!result.ok) return result
   const { apiVersion, metadata, spec } = result.data
-  const { selector, includePaths = [], excludePaths = [], methods = [], login: asked, ...written } = spec
+  const { selector, includePaths = [], excludePaths = [], methods = [], exemptPorts = [], ...others } = spec
+  const { login: asked, ...written } = others
   const login = asked === undefined ? undefined : makeLogin(asked)
   const source = makeTokenSource({ ...written, audiences: audiencesOf(written, login) })
   const policy: EndUserAuthentication = {
@@ -82,7 +85,8 @@ export function checkEndUserAuthentication(object: unknown): PolicyResult<EndUse
     ...(login === undefined ? {} : { login }),
     includePaths: Object.freeze([...includePaths]),
     excludePaths: Object.freeze([...excludePaths]),
-    methods: Object.freeze([...methods])
+    methods: Object.freeze([...methods]),
+    exemptPorts: inOrder(exemptPorts)
   }
   return accepted(policy, [...tokenWarnings(['spec'], source), ...(login === undefined ? [] : loginWarnings(login))])
 }

@@ -23,11 +23,16 @@ const warningsOf = (object: unknown): readonly string[] => {
 }
 
 describe('a RequestAuthentication as Istio documents it', () => {
+  it('exempts no port without the annotation', () => {
+    for (const metadata of [{ name: 'p' }, { name: 'p', annotations: {} }, { name: 'p', annotations: null }])
+      assert.deepEqual(parseRequestAuthentication({ ...policy({}), metadata }).exemptPorts, [])
+  })
+
   it('is read with every field', () => {
     const yaml = `
 apiVersion: security.istio.io/v1beta1
 kind: RequestAuthentication
-metadata: { name: ingress }
+metadata: { name: ingress, annotations: { countersign.dev/exempt-ports: '9090, 3306', x: y } }
 spec:
   selector: { matchLabels: { app: httpbin } }
   jwtRules:
@@ -49,7 +54,8 @@ spec:
       apiVersion: 'security.istio.io/v1beta1',
       namespace: 'default',
       name: 'ingress',
-      selector: { app: 'httpbin' }
+      selector: { app: 'httpbin' },
+      exemptPorts: [3306, 9090]
     })
     assert.deepEqual(rules[0], {
       issuer: 'issuer-foo',
@@ -170,6 +176,30 @@ describe('a RequestAuthentication is refused', () => {
   }
   for (const [what, [spec, expected]] of Object.entries(refusals))
     it(what, () => assert.match(issuesOf(policy(spec))[0] ?? '', expected))
+
+  const annotations = [
+    '',
+    ',',
+    '9090,',
+    '0',
+    '65536',
+    '9090,9090',
+    '09090',
+    '-1',
+    '9090;3306',
+    'http',
+    '*',
+    '1e3',
+    '9090-9099'
+  ]
+  for (const value of [...annotations, Array.from({ length: 65 }, (_, index) => index + 1).join(), 9090, ['9090']])
+    it(`for exempt ports ${JSON.stringify(value).slice(0, 40)}`, () => {
+      const object = { ...policy({}), metadata: { name: 'p', annotations: { 'countersign.dev/exempt-ports': value } } }
+      assert.match(
+        issuesOf(object)[0] ?? '',
+        /^metadata\.annotations\["countersign\.dev\/exempt-ports"\]: expected 1 to 64 entries .* got /
+      )
+    })
 
   it('in another version, and as one error that names the kind', () => {
     const object = { ...policy({}), apiVersion: 'security.istio.io/v1alpha1' }

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { checkBySchema } from './check-by-schema.ts'
+import { EXEMPT_PORTS_ANNOTATION, exemptPortsIn, exemptPortsText } from './exempt-ports.ts'
 import { accepted, type PolicyIssue, type PolicyResult, policyOf } from './issue.ts'
 import { urlProblem } from './key-place.ts'
 import { makeTokenSource, tokenWarnings } from './make-token-source.ts'
 import { identityOf, metadata, NO_GATEWAYS, selector } from './policy-identity.ts'
 import type { JwtRule, RequestAuthentication } from './request-authentication.ts'
-import { isRecord, list, oneOf, show, strictObject, textWithout } from './schema.ts'
+import { isRecord, list, oneOf, openObject, show, strictObject, textWithout } from './schema.ts'
 import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-fields.ts'
 
 /** Each is part of every proxy that is selected, and may be a place that keys are fetched from. Istio has 4096. */
@@ -34,10 +35,12 @@ const spec = strictObject(
   context.addIssue({ code: 'custom', path: ['jwtRules'], message })
 }, ALWAYS)
 
+const annotations = openObject({ [EXEMPT_PORTS_ANNOTATION]: exemptPortsText.optional() })
+
 const requestAuthentication = strictObject({
   apiVersion: oneOf(['security.istio.io/v1', 'security.istio.io/v1beta1']),
   kind: oneOf(['RequestAuthentication']),
-  metadata,
+  metadata: metadata.extend({ annotations: annotations.nullish() }),
   spec: spec.optional(),
   status: z.unknown().optional()
 })
@@ -61,12 +64,15 @@ export function checkRequestAuthentication(object: unknown): PolicyResult<Reques
   )
   const policy: RequestAuthentication = {
     ...identityOf(apiVersion, metadata, spec?.selector),
-    rules: Object.freeze(rules)
+    rules: Object.freeze(rules),
+    exemptPorts: exemptPortsIn(metadata.annotations?.[EXEMPT_PORTS_ANNOTATION] ?? '') ?? NO_PORTS
   }
   const warnings = rules.flatMap((source, index) => tokenWarnings(['spec', 'jwtRules', index], source))
   if (rules.length === 0) return accepted(policy, [NO_RULES])
   return accepted(policy, rules.some(({ required }) => required) ? warnings : [...warnings, DEMANDS_NOTHING])
 }
+
+const NO_PORTS: readonly number[] = Object.freeze([])
 
 const NO_RULES: PolicyIssue = { path: ['spec', 'jwtRules'], message: 'absent: the policy does nothing' }
 

@@ -14,4 +14,6 @@ export interface EndUserAuthentication extends PolicyIdentity {
   readonly excludePaths: readonly string[]
   /** HTTP methods; empty: every one. */
   readonly methods: readonly string[]
+  /** Ports of the workload on which the policy is not enforced, ascending. */
+  readonly exemptPorts: readonly number[]
 }

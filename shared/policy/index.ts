@@ -11,6 +11,7 @@ export { checkEndUserAuthentication, parseEndUserAuthentication } from './check-
 export { checkPeerAuthentication, parsePeerAuthentication } from './check-peer-authentication.ts'
 export { checkRequestAuthentication, parseRequestAuthentication } from './check-request-authentication.ts'
 export type { EndUserAuthentication } from './end-user-authentication.ts'
+export { EXEMPT_PORTS_ALLOWED, EXEMPT_PORTS_ANNOTATION } from './exempt-ports.ts'
 export { describeIssue, formatPath, type PolicyIssue, type PolicyResult } from './issue.ts'
 export type { Login } from './login.ts'
 export type { MutualTlsMode, PeerAuthentication } from './peer-authentication.ts'

@@ -12,4 +12,6 @@ export interface RequestAuthentication extends PolicyIdentity {
   readonly apiVersion: 'security.istio.io/v1' | 'security.istio.io/v1beta1'
   /** As written, one per issuer. */
   readonly rules: readonly JwtRule[]
+  /** Ports of the workload on which the policy is not enforced, ascending; from its annotation. */
+  readonly exemptPorts: readonly number[]
 }

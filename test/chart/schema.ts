@@ -11,6 +11,7 @@ export function schemaProblems(schema: Manifest, value: unknown, path = ''): rea
   const keepsUnknown = schema['x-kubernetes-preserve-unknown-fields'] === true
   if (keepsUnknown && schema['properties'] === undefined) return []
   if (typeOf(value) !== schema['type']) return [path]
+  if (typeof value === 'number') return numberIsRight(schema, value) ? [] : [path]
   if (typeof value === 'string') return textIsRight(schema, value) ? [] : [path]
   if (Array.isArray(value)) {
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items } = schema
@@ -33,8 +34,12 @@ export function schemaProblems(schema: Manifest, value: unknown, path = ''): rea
 
 function typeOf(value: unknown): string {
   if (Array.isArray(value)) return 'array'
+  if (Number.isInteger(value)) return 'integer'
   return value === null ? 'null' : typeof value
 }
+
+const numberIsRight = ({ minimum, maximum }: Manifest, value: number): boolean =>
+  value >= (minimum ?? Number.NEGATIVE_INFINITY) && value <= (maximum ?? Number.POSITIVE_INFINITY)
 
 // Patterns are of RE2 there; those of ours mean the same here.
 function textIsRight(

@@ -1,4 +1,5 @@
 import { ACCOUNT_ANNOTATIONS } from '../../shared/certificate-secrets/index.ts'
+import { EXEMPT_PORTS_ALLOWED, EXEMPT_PORTS_ANNOTATION } from '../../shared/policy/index.ts'
 import { ANNOTATIONS } from '../../webhook/injection/index.ts'
 import { ANNOTATIONS as OF_MOUNTING } from '../../webhook/mounting/index.ts'
 
@@ -32,6 +33,16 @@ const OF_SERVICES: readonly Row[] = [
   ]
 ]
 
+const OF_POLICIES: readonly Row[] = [
+  [
+    EXEMPT_PORTS_ANNOTATION,
+    'RequestAuthentication',
+    'ports of the selected pods on which the policy is not enforced, see end-users.md; an EndUserAuthentication has the field `exemptPorts`',
+    EXEMPT_PORTS_ALLOWED,
+    'none'
+  ]
+]
+
 /** docs/annotations.md, made from the tables by which annotations are read. */
 export function annotationsPage(): string {
   const ofPods = [...ANNOTATIONS, ...OF_MOUNTING].map(([name, { meaning, allowed, standard }]): Row => {
@@ -50,7 +61,7 @@ ${table(LABELS)}
 
 ## Annotations
 
-${table([...ofPods, ...OF_SERVICES, ...ofAccounts])}
+${table([...ofPods, ...OF_SERVICES, ...OF_POLICIES, ...ofAccounts])}
 
 ## Probes
 

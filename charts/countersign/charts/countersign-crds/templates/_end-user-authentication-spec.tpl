@@ -41,6 +41,17 @@ properties:
       type: string
       maxLength: 32
       pattern: '^[A-Z][A-Z0-9_-]*$'
+  exemptPorts:
+    description: >-
+      Ports of the workloads on which the policy is not enforced: bytes of every kind pass there, without a token.
+    type: array
+    minItems: 1
+    maxItems: 64
+    items:
+      type: integer
+      format: int32
+      minimum: 1
+      maximum: 65535
   login:
     {{- include "crds.login" . | nindent 4 }}
 x-kubernetes-validations:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { declarationOf } from './protocol.ts'
+import { Protocol } from '../proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { declarationOf } from './declaration.ts'
 
 const rows: readonly {
   title: string

@@ -1,5 +1,5 @@
-import type { ServicePort } from '../../shared/inventory/index.ts'
-import { Protocol } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { ServicePort } from '../inventory/index.ts'
+import { Protocol } from '../proto/gen/countersign/mesh/v1/mesh_pb.js'
 
 const BY_NAME: Readonly<Record<string, Protocol>> = {
   http: Protocol.HTTP,
