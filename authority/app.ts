@@ -216,6 +216,7 @@ function tellStatuses(
       inventory: source.current(),
       rootNamespace: options.systemNamespace,
       problems: [...mesh.problems, ...definitionProblems(definitions.current(), source.current())],
+      workloads: mesh.workloads(),
       keysOf: tokens => keys.current().get(keySetName(tokens))
     }),
     ...unreadableStatuses(source.current(), options.systemNamespace)

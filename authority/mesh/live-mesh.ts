@@ -1,5 +1,6 @@
 import type { InventorySource } from '../../shared/inventory/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
+import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { SnapshotSource } from '../../shared/xds/index.ts'
 import type { PodDirectory } from '../authentication/index.ts'
 import {
@@ -89,6 +90,11 @@ export class LiveMesh {
   /** What the mesh's operator is to know; right when a subscriber of source or keys who came later is told. */
   get problems(): readonly NamingProblem[] {
     return this.#snapshots.state.problems
+  }
+
+  /** What agents are told of pods; right when `problems` is. */
+  *workloads(): Generator<Workload> {
+    for (const workloads of this.#snapshots.state.workloadsByNode.values()) yield* workloads.values()
   }
 
   /** The Services with those who run them; the same list until one of them changed, and right when `problems` is. */

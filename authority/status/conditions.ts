@@ -9,6 +9,9 @@ type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
  */
 export type Difference = 'none' | 'passing' | 'lasting'
 
+/** Their status follows from which pods there are. */
+const OF_PODS: ReadonlySet<Condition['type']> = new Set(['WorkloadsSelected', 'PortsChecked'])
+
 /** @param present - `status.conditions` of an object, whatever that is */
 export function difference(present: unknown, { conditions, generation }: Wanted): Difference {
   const there = byType(present)
@@ -16,7 +19,7 @@ export function difference(present: unknown, { conditions, generation }: Wanted)
   for (const { type, status, reason, message } of conditions) {
     const old = there.get(type)
     if (old === undefined || old['observedGeneration'] !== generation) return 'lasting'
-    if (old['status'] !== status && type !== 'WorkloadsSelected') return 'lasting'
+    if (old['status'] !== status && !OF_PODS.has(type)) return 'lasting'
     if (old['status'] !== status || old['reason'] !== reason || old['message'] !== message) found = 'passing'
   }
   return found

@@ -3,7 +3,7 @@ export type PolicyKind = 'PeerAuthentication' | 'RequestAuthentication' | 'EndUs
 
 /** Something that is said of a policy. Kubernetes, meta/v1 Condition, without what only the API needs. */
 export interface Condition {
-  readonly type: 'Accepted' | 'WorkloadsSelected' | 'KeysReady' | 'Ready'
+  readonly type: 'Accepted' | 'WorkloadsSelected' | 'KeysReady' | 'PortsChecked' | 'Ready'
   readonly status: 'True' | 'False' | 'Unknown'
   /** One word, for programs. */
   readonly reason: string
@@ -26,5 +26,5 @@ export function subjectOf({ kind, namespace, name }: Pick<PolicyStatus, 'kind' |
   return `${kind} ${namespace}/${name}`
 }
 
-/** Whether keys belong to a kind. */
-export const hasKeys = (kind: PolicyKind): boolean => kind !== 'PeerAuthentication'
+/** Whether a kind is about tokens, and so about keys and ports. */
+export const isAboutTokens = (kind: PolicyKind): boolean => kind !== 'PeerAuthentication'

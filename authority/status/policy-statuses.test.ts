@@ -139,7 +139,7 @@ describe('what is said of a policy', () => {
 
   it('has the problems of one that holds nevertheless, and not too many', () => {
     const problems = [1, 2, 3, 4, 5, 6].map(port => ({
-      kind: 'end-users-unchecked',
+      kind: 'login-unavailable',
       object: 'EndUserAuthentication shop/e',
       message: `port ${port}`
     }))

@@ -1,6 +1,9 @@
 import type { Inventory } from '../../shared/inventory/index.ts'
 import type { PolicyIdentity, TokenSource } from '../../shared/policy/index.ts'
-import { type Condition, hasKeys, type PolicyKind, type PolicyStatus, subjectOf } from './policy-status.ts'
+import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import { type Condition, isAboutTokens, type PolicyKind, type PolicyStatus, subjectOf } from './policy-status.ts'
+import { PortReports } from './port-reports.ts'
+import { isCheckedEverywhere, type PortFacts, portsChecked } from './ports-checked.ts'
 import { SelectedAccounts } from './selected-accounts.ts'
 
 /** Something that naming found. */
@@ -29,24 +32,54 @@ export interface StatusInputs {
   readonly problems: readonly Problem[]
   /** Undefined while nobody has looked for them. */
   readonly keysOf: (source: TokenSource) => KnownKeys | undefined
+  /** What agents are told of pods. Default: none. */
+  readonly workloads?: Iterable<Workload>
 }
 
 /** More of them make nothing clearer, and change more often. */
 const MOST_NAMED = 5
+const WITH_PROBLEMS = 'AcceptedWithProblems'
+
+/** Problems of policies on end users that are no sign of a pod or a port on which the policy is not enforced. */
+const NO_GAPS: ReadonlySet<string> = new Set([
+  'policy-ignored',
+  'policy-overridden',
+  'login-ignored',
+  'login-unavailable'
+])
+/** What the condition PortsChecked says better. */
+const OF_PORTS = 'end-users-unchecked'
+
+interface Judged extends PolicyIdentity {
+  readonly exemptPorts?: readonly number[]
+}
 
 /** What is to be said of every valid policy. Equal inputs give equal statuses, in every replica. */
-export function policyStatuses({ inventory, rootNamespace, problems, keysOf }: StatusInputs): readonly PolicyStatus[] {
+export function policyStatuses(inputs: StatusInputs): readonly PolicyStatus[] {
+  const { inventory, rootNamespace, problems, keysOf, workloads = [] } = inputs
   const accounts = new SelectedAccounts(inventory, rootNamespace)
-  const problemsOf = Map.groupBy(problems, ({ object }) => object)
-  const judge = (kind: PolicyKind, policy: PolicyIdentity, sources: readonly TokenSource[]): PolicyStatus => {
-    const { namespace, name, generation, selector } = policy
+  const reports = new PortReports(workloads)
+  const problemsOf = Map.groupBy(
+    problems.filter(({ kind }) => kind !== OF_PORTS),
+    ({ object }) => object
+  )
+  const judge = (kind: PolicyKind, policy: Judged, sources: readonly TokenSource[]): PolicyStatus => {
+    const { namespace, name, generation, selector, exemptPorts = [] } = policy
     const identity = { kind, namespace, name, ...(generation === undefined ? {} : { generation }) }
     const about = { ...identity, ...(selector === undefined ? {} : { selector }) }
-    const parts = [
-      accepted(problemsOf.get(subjectOf(identity)) ?? []),
-      ...(hasKeys(kind) ? [keysReady(sources, keysOf)] : [])
-    ]
-    return { ...identity, conditions: [ready(parts), ...parts, workloadsSelected(accounts.of(about))] }
+    const selected = workloadsSelected(accounts.of(about))
+    const own = problemsOf.get(subjectOf(identity)) ?? []
+    if (!isAboutTokens(kind)) {
+      const parts = [accepted(own)]
+      return { ...identity, conditions: [ready(parts), ...parts, selected] }
+    }
+    const isGap = ({ kind }: Problem): boolean => !NO_GAPS.has(kind)
+    const gaps = own.filter(isGap).map(({ message }) => message)
+    const facts: PortFacts = { reports: reports.of(subjectOf(identity)), exemptPorts, gaps }
+    const ports = portsChecked(facts)
+    const parts = [accepted(own.filter(problem => !isGap(problem))), keysReady(sources, keysOf), ports]
+    const holds = isCheckedEverywhere(facts) ? undefined : ports.message
+    return { ...identity, conditions: [ready(parts, holds), ...parts, selected] }
   }
   return [
     ...inventory.peerAuthentications.map(policy => judge('PeerAuthentication', policy, [])),
@@ -62,7 +95,7 @@ export function invalidConditions(kind: PolicyKind, problem: string): readonly C
   return [
     condition('Ready', 'False', 'Invalid', problem),
     condition('Accepted', 'False', 'Invalid', problem),
-    ...(hasKeys(kind) ? [unknown('KeysReady')] : []),
+    ...(isAboutTokens(kind) ? [unknown('KeysReady'), unknown('PortsChecked')] : []),
     unknown('WorkloadsSelected')
   ]
 }
@@ -72,7 +105,7 @@ function accepted(problems: readonly Problem[]): Condition {
   if (ignored !== undefined) return condition('Accepted', 'False', 'Ignored', ignored.message)
   if (problems.length === 0) return condition('Accepted', 'True', 'Accepted', 'the policy is valid')
   const messages = problems.map(({ message }) => message)
-  return condition('Accepted', 'True', 'AcceptedWithProblems', named(messages, '; '))
+  return condition('Accepted', 'True', WITH_PROBLEMS, named(messages, '; '))
 }
 
 export function workloadsSelected(accounts: readonly string[]): Condition {
@@ -98,12 +131,16 @@ function keysReady(sources: readonly TokenSource[], keysOf: StatusInputs['keysOf
   return condition('KeysReady', 'True', 'KeysReady', 'the keys of every issuer are there')
 }
 
-/** A policy that selects nothing is ready all the same: for pods that are still to come. */
-function ready(parts: readonly Condition[]): Condition {
+/**
+ * A policy that selects nothing is ready all the same: for pods that are still to come.
+ *
+ * @param holds what is true instead, where the policy does not check every port
+ */
+function ready(parts: readonly Condition[], holds?: string): Condition {
   const failed = parts.find(({ status }) => status === 'False')
-  return failed === undefined
-    ? condition('Ready', 'True', 'Ready', 'the policy holds')
-    : condition('Ready', 'False', failed.reason, failed.message)
+  if (failed !== undefined) return condition('Ready', 'False', failed.reason, failed.message)
+  const problems = parts.find(({ reason }) => reason === WITH_PROBLEMS)?.message
+  return condition('Ready', 'True', 'Ready', holds ?? problems ?? 'the policy holds')
 }
 
 function named(texts: readonly string[], between: string): string {
