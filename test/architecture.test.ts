@@ -11,11 +11,18 @@ const PROGRAMS = ['webhook', 'authority', 'agent', 'node', 'cli'] as const
 
 /** Room to the rooms of the same program that it may import. Every room may import shared/, main and app may import all. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  'webhook/admission': ['webhook/injection', 'webhook/mounting', 'webhook/pod', 'webhook/validation'],
+  'webhook/admission': [
+    'webhook/injection',
+    'webhook/mounting',
+    'webhook/pod',
+    'webhook/validation',
+    'webhook/workloads'
+  ],
   'webhook/injection': ['webhook/pod'],
   'webhook/mounting': ['webhook/pod'],
   'webhook/pod': [],
   'webhook/validation': [],
+  'webhook/workloads': [],
   'webhook/certificate': [],
   'webhook/registration': ['webhook/certificate'],
   'authority/authentication': [],

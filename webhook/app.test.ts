@@ -586,6 +586,35 @@ describe('the webhook on the Kubernetes API', () => {
     assert.equal((await health(running, '/readyz')).status, 200)
   })
 
+  it('warns the author of a policy which ports it closes, and lets it be stored while the API server is away', async () => {
+    const server = await FakeApiServer.start()
+    closers.push(() => server.close())
+    for (const kind of [MUTATING, VALIDATING]) server.put(kind, { metadata: { name: 'hooks' }, webhooks: [] })
+    server.put('/api/v1/pods', {
+      metadata: { name: 'db-1', namespace: 'shop' },
+      spec: {
+        initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }],
+        containers: [{ name: 'db', ports: [{ name: 'tcp', containerPort: 5432 }] }],
+        volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }]
+      }
+    })
+    const running = await start(['--webhook-configuration=hooks', `--kubeconfig=${server.kubeconfig}`])
+    const asked = review({
+      apiVersion: 'countersign.dev/v1',
+      kind: 'EndUserAuthentication',
+      metadata: { name: 'p', namespace: 'shop' },
+      spec: { issuer: 'https://a.test', audiences: ['web'] }
+    })
+    const closed = await ask(running, { path: '/validate', body: asked })
+    assert.deepEqual(closed.json().response.warnings, [
+      'port 5432 of selected pods is closed to callers unless exempt by spec.exemptPorts (declared TCP by port name "tcp" of a container)'
+    ])
+    await server.stop()
+    const { allowed, warnings } = (await ask(running, { path: '/validate', body: asked })).json().response
+    assert.equal(allowed, true)
+    assert.match(warnings[0], /^the ports that the policy closes are not known: GET /)
+  })
+
   it('refuses to register a certificate that somebody else makes, and a kubeconfig that it has no use for', async () => {
     const folder = temporaryFolder()
     await assert.rejects(start(['--webhook-configuration=hooks', `--certificate-folder=${folder}`]), {

@@ -8,6 +8,7 @@ import type { Logger } from '../shared/log/index.ts'
 import {
   createAdmissionMetrics,
   createAdmissionServer,
+  type PortWarningOptions,
   reviewMount,
   reviewPod,
   reviewPolicy
@@ -21,6 +22,7 @@ import {
 import type { WebhookOptions } from './options.ts'
 import { Registration, SecretRoots } from './registration/index.ts'
 import { injectionSettings, mountingSettings } from './settings.ts'
+import { workloadFinder } from './workloads/index.ts'
 
 export interface Webhook extends Running {
   readonly address: Address
@@ -50,7 +52,9 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
     })
     opened.push(health.close)
 
-    const certificates = await openCertificates({ options, readiness, log, clock, opened })
+    const client = await openClient(options, clock, log)
+    if (client !== undefined) opened.push(() => client.close())
+    const certificates = await openCertificates({ options, readiness, log, clock, opened, client })
     exposeExpiry(registry, certificates)
     if (options.caBundleFile !== undefined)
       opened.push(
@@ -63,13 +67,18 @@ export async function startWebhook(options: WebhookOptions, log: Logger, clock: 
       )
     certificateDebt.pay()
 
+    const ports: PortWarningOptions = {
+      rootNamespace: options.systemNamespace,
+      log: log.child({ room: 'admission' }),
+      ...(client === undefined ? {} : { findWorkloads: workloadFinder({ client, clock }) })
+    }
     const door = await createAdmissionServer({
       address: options.listenAddress,
       certificates,
       reviewers: {
         '/inject': request => reviewPod(request, settings),
         '/certificates': request => reviewMount(request, mounting),
-        '/validate': request => reviewPolicy(request)
+        '/validate': request => reviewPolicy(request, ports)
       },
       metrics: createAdmissionMetrics(registry),
       log: log.child({ room: 'admission' })
@@ -99,14 +108,35 @@ interface Start {
   readonly log: Logger
   readonly clock: Clock
   readonly opened: (() => Promise<void> | void)[]
+  readonly client: KubeClient | undefined
+}
+
+/**
+ * The Kubernetes API. Without a registration it only makes warnings better, so it may be missing.
+ *
+ * @throws CountersignError ERR_OPTION_INVALID when it is needed and there is no way to know where it is
+ */
+async function openClient(
+  { kubeconfig, webhookConfiguration }: WebhookOptions,
+  clock: Clock,
+  log: Logger
+): Promise<KubeClient | undefined> {
+  try {
+    return await KubeClient.open({ kubeconfig, userAgent: 'countersign-webhook', clock })
+  } catch (thrown) {
+    if (webhookConfiguration !== undefined) throw thrown
+    log.info('no access to the Kubernetes API: warnings of policies cannot name the ports that they close')
+    return undefined
+  }
 }
 
 /** Out of a folder, made by this process alone, or made by all replicas and registered with the API server. */
 async function openCertificates(start: Start): Promise<ServingCertificateSource> {
-  const { options, clock, opened } = start
+  const { options, clock, opened, client } = start
   const { certificateFolder: folder, webhookConfiguration, dnsNames, certificateLifetime: lifetimeMs } = options
   const log = start.log.child({ room: 'certificate' })
-  if (webhookConfiguration !== undefined) return await openRegistered(start, webhookConfiguration)
+  if (webhookConfiguration !== undefined && client !== undefined)
+    return await openRegistered(start, client, webhookConfiguration)
   const certificates =
     folder === undefined
       ? await OwnCertificate.create({ dnsNames, lifetimeMs, clock, log })
@@ -117,14 +147,12 @@ async function openCertificates(start: Start): Promise<ServingCertificateSource>
 
 async function openRegistered(
   { options, readiness, log, clock, opened }: Start,
+  client: KubeClient,
   name: string
 ): Promise<ServingCertificateSource> {
-  const { kubeconfig, systemNamespace: namespace, dnsNames, certificateLifetime: lifetimeMs } = options
+  const { systemNamespace: namespace, dnsNames, certificateLifetime: lifetimeMs } = options
   const registrationDebt = readiness.owe('registration')
   const random = Math.random
-  const client = await KubeClient.open({ kubeconfig, userAgent: 'countersign-webhook', clock })
-  opened.push(() => client.close())
-
   const room = log.child({ room: 'certificate' })
   const shared = new SecretRoots({ client, namespace, log: room })
   const create = (): Promise<OwnCertificate> =>

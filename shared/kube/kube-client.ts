@@ -24,6 +24,8 @@ export interface Page {
 export interface Selection {
   /** For example `metadata.name=countersign-bundle`. */
   readonly fieldSelector?: string
+  /** For example `app=orders`. */
+  readonly labelSelector?: string
 }
 
 export interface WatchOptions extends Selection {

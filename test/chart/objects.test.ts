@@ -236,6 +236,7 @@ describe('privileges', () => {
       'ClusterRole countersign-login secrets  get',
       'ClusterRole countersign-uninstall-check pods  list',
       'ClusterRole countersign-webhook mutatingwebhookconfigurations,validatingwebhookconfigurations countersign-webhook list,watch,patch',
+      'ClusterRole countersign-webhook pods,services  list',
       'Role countersign-authority configmaps countersign-bundle list,watch,create,patch',
       'Role countersign-authority configmaps countersign-key-sets get,create,patch',
       'Role countersign-authority leases  create',

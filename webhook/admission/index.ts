@@ -2,7 +2,8 @@
 //
 // In: AdmissionReview of admission.k8s.io/v1 over HTTPS; what injection, mounting and validation decide. Out: the answer, a log
 // line, counters.
-// Never: asks the API server anything: a decision must not wait for what it may be needed for; never decides itself.
+// Never: decides itself; lets a decision depend on the API server, which may need it to answer: only warnings of a
+// policy may come from there, and the answer waits at most 2 s for them.
 // Source: Kubernetes, dynamic admission control.
 
 export {
@@ -18,3 +19,4 @@ export { reviewMount } from './review-mount.ts'
 export { reviewPod } from './review-pod.ts'
 export { reviewPolicy } from './review-policy.ts'
 export type { Reviewer } from './routes.ts'
+export type { PortWarningOptions } from './warn-of-ports.ts'

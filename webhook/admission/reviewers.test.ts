@@ -4,7 +4,8 @@ import { parseOptions } from '../../shared/config/index.ts'
 import { CountersignError } from '../../shared/errors/index.ts'
 import { WEBHOOK_OPTIONS } from '../options.ts'
 import { injectionSettings } from '../settings.ts'
-import { type AdmissionRequest, reviewMount, reviewPod, reviewPolicy } from './index.ts'
+import { recordingLogger } from '../webhook.test-support.ts'
+import { type AdmissionRequest, type PortWarningOptions, reviewMount, reviewPod, reviewPolicy } from './index.ts'
 
 const settings = injectionSettings(parseOptions(WEBHOOK_OPTIONS, [], {}))
 const POD = { metadata: { generateName: 'web-' }, spec: { containers: [{ name: 'web' }] } }
@@ -197,36 +198,81 @@ describe('the verdict on a policy', () => {
     spec: { mtls: { mode } }
   })
 
-  it('is that it may be stored, perhaps with a warning', () => {
-    assert.deepEqual(reviewPolicy(request({ object: policy('STRICT') })), {
+  it('is that it may be stored, perhaps with a warning', async () => {
+    assert.deepEqual(await reviewPolicy(request({ object: policy('STRICT') })), {
       kind: 'allow',
       outcome: 'accepted',
       warnings: []
     })
-    const verdict = reviewPolicy(request({ object: policy('UNSET'), operation: 'UPDATE' }))
+    const verdict = await reviewPolicy(request({ object: policy('UNSET'), operation: 'UPDATE' }))
     assert.equal(verdict.kind === 'allow' && verdict.warnings?.length, 1)
   })
 
-  it('is that it may be deleted, whatever it was', () => {
-    assert.equal(reviewPolicy(request({ operation: 'DELETE', object: null })).kind, 'allow')
+  const endUsers = {
+    apiVersion: 'countersign.dev/v1',
+    kind: 'EndUserAuthentication',
+    metadata: { name: 'p', namespace: 'shop' },
+    spec: { issuer: 'https://a.test', audiences: ['web'] }
+  }
+  const failing = async (): Promise<never> => {
+    throw new Error('pods is forbidden')
+  }
+  const warnings: Readonly<Record<string, readonly [Omit<PortWarningOptions, 'log'>, string, RegExp]>> = {
+    'is for the whole mesh': [
+      { rootNamespace: 'shop', findWorkloads: failing },
+      'shop',
+      /^the policy is for the whole mesh: ports declared TCP or TLS are closed to callers and/
+    ],
+    'cannot be looked up': [
+      { rootNamespace: 'root', findWorkloads: failing },
+      'shop',
+      /^the ports that the policy closes are not known: pods is forbidden; the status/
+    ],
+    'is validated without the Kubernetes API': [{ rootNamespace: 'root' }, 'shop', /no access to the Kubernetes API/],
+    'has nothing to select among what is found': [
+      { rootNamespace: 'root', findWorkloads: async () => ({ pods: [], services: [], isPartial: true }) },
+      'shop',
+      /^more than 500 pods/
+    ]
+  }
+  for (const [what, [options, namespace, expected]] of Object.entries(warnings))
+    for (const changes of [{}, { dryRun: true }, { operation: 'UPDATE' }] as const)
+      it(`warns and never refuses when a policy ${what}: ${JSON.stringify(changes)}`, async () => {
+        const { log } = recordingLogger()
+        const asked = request({ object: endUsers, namespace, ...changes })
+        const verdict = await reviewPolicy(asked, { ...options, log })
+        assert.ok(verdict.kind === 'allow')
+        assert.equal(verdict.warnings?.length, 1)
+        assert.match(verdict.warnings?.[0] ?? '', expected)
+      })
+
+  it('says nothing of ports about a PeerAuthentication', async () => {
+    const { log } = recordingLogger()
+    const asked = request({ object: policy('STRICT') })
+    const verdict = await reviewPolicy(asked, { rootNamespace: 'shop', findWorkloads: failing, log })
+    assert.deepEqual(verdict.kind === 'allow' && verdict.warnings, [])
   })
 
-  it('is a refusal with the field', () => {
-    const verdict = reviewPolicy(request({ object: policy('strict') }))
+  it('is that it may be deleted, whatever it was', async () => {
+    assert.equal((await reviewPolicy(request({ operation: 'DELETE', object: null }))).kind, 'allow')
+  })
+
+  it('is a refusal with the field', async () => {
+    const verdict = await reviewPolicy(request({ object: policy('strict') }))
     assert.ok(verdict.kind === 'deny')
     assert.equal(verdict.reason, 'invalid')
     assert.match(verdict.message, /^spec\.mtls\.mode: expected one of/)
   })
 
-  it('is a refusal of kinds that are not known, naming those that are', () => {
-    const verdict = reviewPolicy(request({ object: { apiVersion: 'v1', kind: 'Pod' } }))
+  it('is a refusal of kinds that are not known, naming those that are', async () => {
+    const verdict = await reviewPolicy(request({ object: { apiVersion: 'v1', kind: 'Pod' } }))
     assert.ok(verdict.kind === 'deny')
     assert.equal(verdict.reason, 'unsupported')
     assert.match(verdict.message, /PeerAuthentication/)
   })
 
   for (const object of [null, undefined, 'x', [], {}, { kind: 'Pod' }])
-    it(`cannot be given for ${JSON.stringify(object)}`, () => {
-      assert.throws(() => reviewPolicy(request({ object })), /^CountersignError: request\.object/)
+    it(`cannot be given for ${JSON.stringify(object)}`, async () => {
+      await assert.rejects(() => reviewPolicy(request({ object })), /^CountersignError: request\.object/)
     })
 })

@@ -6,7 +6,7 @@ import { answerReview, type Verdict } from './answer.ts'
 import type { AdmissionMetrics } from './metrics.ts'
 import { type AdmissionRequest, parseReview } from './review.ts'
 
-export type Reviewer = (request: AdmissionRequest) => Verdict
+export type Reviewer = (request: AdmissionRequest) => Verdict | Promise<Verdict>
 
 export interface ReviewRoutesOptions {
   /** What decides, by path. */
@@ -30,10 +30,10 @@ export function addReviewRoutes(
   // JSON is the only thing that is read; Fastify would take plain text as well.
   server.removeContentTypeParser('text/plain')
   for (const [path, reviewer] of Object.entries(reviewers))
-    server.post(path, (request, reply) => {
+    server.post(path, async (request, reply) => {
       const started = performance.now()
       const asked = parseReview(request.body)
-      const verdict = reviewer(asked)
+      const verdict = await reviewer(asked)
       const durationMs = performance.now() - started
       metrics.reviewed(path, verdict.outcome, verdict.reason ?? '', durationMs / 1_000)
       log.info({ path, ...describe(asked), ...describeVerdict(verdict), durationMs }, 'reviewed')
