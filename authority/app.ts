@@ -27,7 +27,7 @@ import { type MeshSettings, tokenSources } from './naming/index.ts'
 import type { AuthorityOptions } from './options.ts'
 import { ServingCertificate } from './serving/index.ts'
 import { type Surroundings, surroundings } from './settings.ts'
-import { policyStatuses, StatusWriter, unreadableStatuses } from './status/index.ts'
+import { policyStatuses, StatusWriter, serviceStatuses, unreadableStatuses } from './status/index.ts'
 
 const clock = systemClock
 
@@ -212,6 +212,7 @@ function tellStatuses(
   const writer = new StatusWriter({ client, leadership, clock, random: Math.random, log })
   opened.push(() => writer.close())
   const statuses = () => [
+    ...serviceStatuses(mesh.problems),
     ...policyStatuses({
       inventory: source.current(),
       rootNamespace: options.systemNamespace,

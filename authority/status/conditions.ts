@@ -1,7 +1,7 @@
 import { record } from '../../shared/kube/index.ts'
-import type { Condition, PolicyStatus } from './policy-status.ts'
+import { type Condition, type ObjectStatus, PROTOCOL_CONFLICT } from './policy-status.ts'
 
-type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
+type Wanted = Pick<ObjectStatus, 'conditions' | 'generation'>
 
 /**
  * How what is there differs from what is wanted. `lasting`: in what must be told at once. `passing`: only in words, or
@@ -10,7 +10,7 @@ type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
 export type Difference = 'none' | 'passing' | 'lasting'
 
 /** Their status follows from which pods there are. */
-const OF_PODS: ReadonlySet<Condition['type']> = new Set(['WorkloadsSelected', 'PortsChecked'])
+const OF_PODS: ReadonlySet<Condition['type']> = new Set(['WorkloadsSelected', 'PortsChecked', PROTOCOL_CONFLICT])
 
 /** @param present - `status.conditions` of an object, whatever that is */
 export function difference(present: unknown, { conditions, generation }: Wanted): Difference {

@@ -1,7 +1,7 @@
 import type { Inventory } from '../../shared/inventory/index.ts'
 import type { PolicyIdentity, TokenSource } from '../../shared/policy/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
-import { type Condition, isAboutTokens, type PolicyKind, type PolicyStatus, subjectOf } from './policy-status.ts'
+import { type Condition, isAboutTokens, type ObjectStatus, type PolicyKind, subjectOf } from './policy-status.ts'
 import { PortReports } from './port-reports.ts'
 import { isCheckedEverywhere, type PortFacts, portsChecked } from './ports-checked.ts'
 import { SelectedAccounts } from './selected-accounts.ts'
@@ -45,7 +45,8 @@ const NO_GAPS: ReadonlySet<string> = new Set([
   'policy-ignored',
   'policy-overridden',
   'login-ignored',
-  'login-unavailable'
+  'login-unavailable',
+  'fields-dropped'
 ])
 /** What the condition PortsChecked says better. */
 const OF_PORTS = 'end-users-unchecked'
@@ -55,7 +56,7 @@ interface Judged extends PolicyIdentity {
 }
 
 /** What is to be said of every valid policy. Equal inputs give equal statuses, in every replica. */
-export function policyStatuses(inputs: StatusInputs): readonly PolicyStatus[] {
+export function policyStatuses(inputs: StatusInputs): readonly ObjectStatus[] {
   const { inventory, rootNamespace, problems, keysOf, workloads = [] } = inputs
   const accounts = new SelectedAccounts(inventory, rootNamespace)
   const reports = new PortReports(workloads)
@@ -63,7 +64,7 @@ export function policyStatuses(inputs: StatusInputs): readonly PolicyStatus[] {
     problems.filter(({ kind }) => kind !== OF_PORTS),
     ({ object }) => object
   )
-  const judge = (kind: PolicyKind, policy: Judged, sources: readonly TokenSource[]): PolicyStatus => {
+  const judge = (kind: PolicyKind, policy: Judged, sources: readonly TokenSource[]): ObjectStatus => {
     const { namespace, name, generation, selector, exemptPorts = [] } = policy
     const identity = { kind, namespace, name, ...(generation === undefined ? {} : { generation }) }
     const about = { ...identity, ...(selector === undefined ? {} : { selector }) }

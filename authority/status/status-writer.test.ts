@@ -7,7 +7,7 @@ import { eventually } from '../../test/eventually.ts'
 import { FakeClock } from '../../test/fakes/clock.ts'
 import { FakeLeadership } from '../../test/fakes/leadership.ts'
 import { StatusWriter } from './index.ts'
-import type { Condition, PolicyStatus } from './policy-status.ts'
+import type { Condition, ObjectStatus } from './policy-status.ts'
 
 const POLICIES = collectionPath(COLLECTIONS.peerAuthentications)
 const closers: (() => unknown)[] = []
@@ -31,7 +31,7 @@ const selects = (message: string): Condition => ({
   reason: 'WorkloadsSelected',
   message
 })
-const wantedOf = (name: string, conditions: readonly Condition[] = [accepted], generation = 1): PolicyStatus => ({
+const wantedOf = (name: string, conditions: readonly Condition[] = [accepted], generation = 1): ObjectStatus => ({
   kind: 'PeerAuthentication',
   namespace: 'shop',
   name,
@@ -44,6 +44,7 @@ async function cluster(...policies: readonly object[]): Promise<FakeApiServer> {
   closers.push(() => server.close())
   server.missing.add(collectionPath(COLLECTIONS.requestAuthentications))
   server.missing.add(collectionPath(COLLECTIONS.endUserAuthentications))
+  server.missing.add(collectionPath(COLLECTIONS.services))
   for (const object of policies) server.put(POLICIES, object)
   return server
 }

@@ -3,8 +3,8 @@ import { CountersignError } from '../../shared/errors/index.ts'
 import { type KubeClient, retryDelayMs, statusOf, statusPath } from '../../shared/kube/index.ts'
 import type { Logger } from '../../shared/log/index.ts'
 import { mergedConditions } from './conditions.ts'
-import { FollowedPolicies, KINDS } from './followed-policies.ts'
-import type { PolicyStatus } from './policy-status.ts'
+import { FollowedObjects, KINDS } from './followed-objects.ts'
+import type { ObjectStatus } from './policy-status.ts'
 import { type Due, WriteSchedule } from './write-schedule.ts'
 
 export interface StatusWriterOptions {
@@ -27,12 +27,12 @@ const LONGEST_REST_MS = 3_600_000
 /** Somebody was faster, or it is gone: the watch tells. */
 const PASSED_BY: ReadonlySet<number | undefined> = new Set([404, 409])
 
-/** Keeps the statuses of all policies as they are wanted, while this replica leads. */
+/** Keeps the statuses of policies and Services as they are wanted, while this replica leads. */
 export class StatusWriter {
   readonly #options: StatusWriterOptions
   readonly #log: Logger
   readonly #stop: () => Promise<void>
-  #compose: (() => readonly PolicyStatus[]) | undefined
+  #compose: (() => readonly ObjectStatus[]) | undefined
   #isDirty = false
   #composedAt = Number.NEGATIVE_INFINITY
   /** Aborted to end a rest. */
@@ -46,7 +46,7 @@ export class StatusWriter {
   }
 
   /** To be called when something else may be wanted; `compose` is asked soon, and only while this replica leads. */
-  want(compose: () => readonly PolicyStatus[]): void {
+  want(compose: () => readonly ObjectStatus[]): void {
     this.#compose = compose
     this.#isDirty = true
     this.#bell.abort()
@@ -59,7 +59,7 @@ export class StatusWriter {
   async #lead(signal: AbortSignal): Promise<void> {
     const { clock, leadership } = this.#options
     // What is there is read before the first write: another replica wrote it, and it may be right.
-    const policies = new FollowedPolicies({ ...this.#options, log: this.#log }, () => this.#bell.abort())
+    const policies = new FollowedObjects({ ...this.#options, log: this.#log }, () => this.#bell.abort())
     const schedule = new WriteSchedule()
     this.#isDirty = true
     this.#composedAt = Number.NEGATIVE_INFINITY
@@ -101,7 +101,7 @@ export class StatusWriter {
     const body = { metadata: { resourceVersion }, status: { conditions } }
     let pauseMs = PACE_MS
     try {
-      const path = statusPath(KINDS[kind].collection, name, namespace)
+      const path = statusPath(KINDS[kind], name, namespace)
       policies.wrote(subject, live, await client.mergePatch(path, body, FIELD_MANAGER, signal))
       schedule.written(subject, clock.now())
       if (this.#troubles.delete(kind)) this.#log.info({ kind }, 'statuses can be written again')
@@ -126,7 +126,7 @@ export class StatusWriter {
 }
 
 interface Term {
-  readonly policies: FollowedPolicies
+  readonly policies: FollowedObjects
   readonly schedule: WriteSchedule
   readonly signal: AbortSignal
 }

@@ -1,6 +1,6 @@
 import type { Inventory } from '../../shared/inventory/index.ts'
 import type { UnreadablePolicy } from '../../shared/policy/index.ts'
-import type { Condition, PolicyKind, PolicyStatus } from './policy-status.ts'
+import type { Condition, PolicyKind, ObjectStatus } from './policy-status.ts'
 import { invalidConditions, workloadsSelected } from './policy-statuses.ts'
 import { SelectedAccounts } from './selected-accounts.ts'
 
@@ -23,7 +23,7 @@ export function closedConditions(kind: PolicyKind, { issues }: Pick<UnreadablePo
 export function unreadableStatuses(
   inventory: Pick<Inventory, 'pods' | 'unreadablePolicies'>,
   rootNamespace: string
-): readonly PolicyStatus[] {
+): readonly ObjectStatus[] {
   if (inventory.unreadablePolicies.length === 0) return []
   const accounts = new SelectedAccounts(inventory, rootNamespace)
   return inventory.unreadablePolicies.map(policy => {

@@ -1,14 +1,15 @@
 import { difference } from './conditions.ts'
-import type { LivePolicy } from './followed-policies.ts'
-import { type PolicyStatus, subjectOf } from './policy-status.ts'
+import type { LiveObject } from './followed-objects.ts'
+import { type ObjectStatus, subjectOf } from './policy-status.ts'
+import { endedConflict } from './service-statuses.ts'
 import { closedConditions, INVALID_CLOSED } from './unreadable-statuses.ts'
 
-type Wanted = Pick<PolicyStatus, 'conditions' | 'generation'>
+type Wanted = Pick<ObjectStatus, 'conditions' | 'generation'>
 
 /** A status that is to be written now. */
 export interface Due {
   readonly subject: string
-  readonly live: LivePolicy
+  readonly live: LiveObject
   readonly wanted: Wanted
 }
 
@@ -30,16 +31,16 @@ const FRESH: Course = { notBefore: Number.NEGATIVE_INFINITY, failures: 0, differ
 
 /** Says which status is to be written, and when. Times are milliseconds since the epoch. */
 export class WriteSchedule {
-  #wanted: ReadonlyMap<string, PolicyStatus> = new Map()
+  #wanted: ReadonlyMap<string, ObjectStatus> = new Map()
   readonly #courses = new Map<string, Course>()
 
   /** All that is wanted now. */
-  want(statuses: readonly PolicyStatus[]): void {
+  want(statuses: readonly ObjectStatus[]): void {
     this.#wanted = new Map(statuses.map(status => [subjectOf(status), status]))
   }
 
   /** What is due, or how long until something is. */
-  next(policies: Iterable<readonly [string, LivePolicy]>, now: number): { readonly due?: Due; readonly inMs: number } {
+  next(policies: Iterable<readonly [string, LiveObject]>, now: number): { readonly due?: Due; readonly inMs: number } {
     let inMs = Number.POSITIVE_INFINITY
     const seen = new Set<string>()
     for (const [subject, live] of policies) {
@@ -66,15 +67,16 @@ export class WriteSchedule {
     return course.failures
   }
 
-  #wantedOf(subject: string, live: LivePolicy): Wanted | undefined {
+  #wantedOf(subject: string, live: LiveObject): Wanted | undefined {
     const wanted = this.#wanted.get(subject)
+    if (live.kind === 'Service') return wanted ?? endedConflict(live.conditions)
     if (live.issues === undefined || wanted?.conditions.some(({ reason }) => reason === INVALID_CLOSED)) return wanted
     // What is wanted was worked out before the policy became so.
     const conditions = closedConditions(live.kind, { issues: live.issues })
     return { conditions, ...(live.generation === undefined ? {} : { generation: live.generation }) }
   }
 
-  #dueAt(subject: string, live: LivePolicy, wanted: Wanted, now: number): number {
+  #dueAt(subject: string, live: LiveObject, wanted: Wanted, now: number): number {
     const course = this.#courses.get(subject) ?? FRESH
     const found = difference(live.conditions, wanted)
     const differsSince = found === 'passing' ? (course.differsSince ?? now) : undefined

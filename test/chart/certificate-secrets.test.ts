@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PROTOCOL_CONFLICT } from '../../authority/status/index.ts'
 import { SECRET_TYPE, SECRETS_LABEL, secretNameOf } from '../../shared/certificate-secrets/index.ts'
 import { find, type Manifest, NAMESPACE, render } from './helm.ts'
 
@@ -55,6 +56,7 @@ describe('the policies of admission', () => {
   const actions: Readonly<Record<string, string>> = {
     'countersign-authority-namespaces': 'Deny',
     'countersign-authority-secrets': 'Deny',
+    'countersign-authority-services': 'Deny',
     'countersign-certificates-annotation': 'Deny',
     'countersign-secrets-label': 'Warn'
   }
@@ -76,7 +78,7 @@ describe('the policies of admission', () => {
   const validationsOf = (spec: Manifest): string => JSON.stringify(spec['validations'])
 
   it('hold the authority fast, whatever happens, and nobody else', () => {
-    for (const name of ['countersign-authority-secrets', 'countersign-authority-namespaces']) {
+    for (const name of ['secrets', 'namespaces', 'services'].map(what => `countersign-authority-${what}`)) {
       const spec = specOf(some, name)
       assert.equal(spec['failurePolicy'], 'Fail')
       assert.equal(conditionsOf(spec)[0], `request.userInfo.username == '${AUTHORITY}'`)
@@ -109,6 +111,16 @@ describe('the policies of admission', () => {
     for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'])
       assert.ok(validationsOf(spec).includes(`object.metadata.?${field} == oldObject.metadata.?${field}`), field)
     assert.match(validationsOf(spec), /condition\.type != 'countersign\.dev\/CertificatesReady'/)
+  })
+
+  it('let the authority change nothing of a Service but its own condition', () => {
+    const spec = specOf(some, 'countersign-authority-services')
+    const [{ resources, operations }] = spec['matchConstraints'].resourceRules
+    assert.deepEqual([resources, operations], [['services', 'services/status'], ['UPDATE']])
+    const fields = ['labels', 'annotations', 'finalizers', 'ownerReferences'].map(field => `metadata.?${field}`)
+    for (const field of [...fields, 'spec', '?status.loadBalancer'])
+      assert.ok(validationsOf(spec).includes(`object.${field} == oldObject.${field}`), field)
+    assert.ok(validationsOf(spec).includes(`condition.type != '${PROTOCOL_CONFLICT}'`))
   })
 
   it('are in nobody’s way where they only tell', () => {

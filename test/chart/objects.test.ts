@@ -228,6 +228,7 @@ describe('privileges', () => {
       'ClusterRole countersign-authority namespaces,pods,services  list,watch',
       'ClusterRole countersign-authority peerauthentications,requestauthentications  list,watch',
       'ClusterRole countersign-authority peerauthentications/status,requestauthentications/status  patch',
+      'ClusterRole countersign-authority services/status  patch',
       'ClusterRole countersign-certificate-secrets events  create',
       'ClusterRole countersign-certificate-secrets namespaces  get',
       'ClusterRole countersign-certificate-secrets namespaces/status  patch',

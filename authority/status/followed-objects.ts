@@ -16,37 +16,39 @@ import {
   type PolicyResult,
   unreadablePolicy
 } from '../../shared/policy/index.ts'
-import { type PolicyKind, subjectOf } from './policy-status.ts'
+import { type PolicyKind, type StatusKind, subjectOf } from './policy-status.ts'
 
-/** A policy as the API server has it now. */
-export interface LivePolicy {
-  readonly kind: PolicyKind
+/** A policy or a Service as the API server has it now. */
+export interface LiveObject {
+  readonly kind: StatusKind
   readonly namespace: string
   readonly name: string
   readonly resourceVersion: string
   readonly generation: number | undefined
   /** `status.conditions`, whatever that is. */
   readonly conditions: unknown
-  /** What is wrong with it, if it cannot be understood. */
+  /** What is wrong with a policy that cannot be understood. */
   readonly issues: readonly string[] | undefined
 }
 
-interface KindReader {
-  readonly collection: Collection
-  readonly check: (object: unknown) => PolicyResult<unknown>
+export const KINDS: Readonly<Record<StatusKind, Collection>> = {
+  PeerAuthentication: COLLECTIONS.peerAuthentications,
+  RequestAuthentication: COLLECTIONS.requestAuthentications,
+  EndUserAuthentication: COLLECTIONS.endUserAuthentications,
+  Service: COLLECTIONS.services
 }
 
-export const KINDS: Readonly<Record<PolicyKind, KindReader>> = {
-  PeerAuthentication: { collection: COLLECTIONS.peerAuthentications, check: checkPeerAuthentication },
-  RequestAuthentication: { collection: COLLECTIONS.requestAuthentications, check: checkRequestAuthentication },
-  EndUserAuthentication: { collection: COLLECTIONS.endUserAuthentications, check: checkEndUserAuthentication }
+const CHECKS: Readonly<Record<PolicyKind, (object: unknown) => PolicyResult<unknown>>> = {
+  PeerAuthentication: checkPeerAuthentication,
+  RequestAuthentication: checkRequestAuthentication,
+  EndUserAuthentication: checkEndUserAuthentication
 }
 
-/** All policies of the cluster with their statuses, followed. */
-export class FollowedPolicies {
-  readonly #reflectors: ReadonlyMap<PolicyKind, Reflector<LivePolicy>>
-  /** What was written, until something else is heard of that policy. */
-  readonly #written = new Map<string, { readonly over: LivePolicy; readonly now: LivePolicy }>()
+/** All policies and Services of the cluster with their conditions, followed. */
+export class FollowedObjects {
+  readonly #reflectors: ReadonlyMap<StatusKind, Reflector<LiveObject>>
+  /** What was written, until something else is heard of that object. */
+  readonly #written = new Map<string, { readonly over: LiveObject; readonly now: LiveObject }>()
 
   constructor(
     options: Pick<ReflectorOptions<unknown>, 'clock' | 'random' | 'log'> & {
@@ -54,18 +56,18 @@ export class FollowedPolicies {
     },
     onChange: () => void
   ) {
-    const follow = (kind: PolicyKind): [PolicyKind, Reflector<LivePolicy>] => {
-      const normalise = (object: KubeObject): LivePolicy => livePolicy(kind, object)
-      const path = collectionPath(KINDS[kind].collection)
-      const reflector = new Reflector<LivePolicy>({ ...options, path, normalise })
+    const follow = (kind: StatusKind): [StatusKind, Reflector<LiveObject>] => {
+      const normalise = (object: KubeObject): LiveObject => liveObject(kind, object)
+      const path = collectionPath(KINDS[kind])
+      const reflector = new Reflector<LiveObject>({ ...options, path, normalise })
       reflector.subscribe(onChange)
       return [kind, reflector]
     }
-    this.#reflectors = new Map((Object.keys(KINDS) as PolicyKind[]).map(follow))
+    this.#reflectors = new Map((Object.keys(KINDS) as StatusKind[]).map(follow))
   }
 
   /** By subject. */
-  *current(): Generator<readonly [string, LivePolicy]> {
+  *current(): Generator<readonly [string, LiveObject]> {
     for (const reflector of this.#reflectors.values())
       for (const policy of reflector.current().values()) {
         const subject = subjectOf(policy)
@@ -82,11 +84,11 @@ export class FollowedPolicies {
    * To be called with what the API server made of `base`: the watch tells it only later. If it has told something by
    * now, that is this or something newer: the write was possible only while `base` was the newest.
    */
-  wrote(subject: string, base: LivePolicy, object: KubeObject): void {
+  wrote(subject: string, base: LiveObject, object: KubeObject): void {
     const before = this.#written.get(subject)
     const over = before?.now === base ? before.over : base
     if (this.#reflectors.get(base.kind)?.current().get(keyOf(object)) === over)
-      this.#written.set(subject, { over, now: livePolicy(base.kind, object) })
+      this.#written.set(subject, { over, now: liveObject(base.kind, object) })
   }
 
   async close(): Promise<void> {
@@ -94,9 +96,8 @@ export class FollowedPolicies {
   }
 }
 
-function livePolicy(kind: PolicyKind, object: KubeObject): LivePolicy {
+function liveObject(kind: StatusKind, object: KubeObject): LiveObject {
   const { namespace = '', name, resourceVersion = '', generation } = object.metadata
-  const result = KINDS[kind].check(object)
   return {
     kind,
     namespace,
@@ -104,6 +105,11 @@ function livePolicy(kind: PolicyKind, object: KubeObject): LivePolicy {
     resourceVersion,
     generation,
     conditions: record(object['status'])?.['conditions'],
-    issues: result.ok ? undefined : unreadablePolicy(kind, object, result.issues).issues
+    issues: kind === 'Service' ? undefined : issuesOf(kind, object)
   }
+}
+
+function issuesOf(kind: PolicyKind, object: KubeObject): readonly string[] | undefined {
+  const result = CHECKS[kind](object)
+  return result.ok ? undefined : unreadablePolicy(kind, object, result.issues).issues
 }
