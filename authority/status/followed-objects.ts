@@ -98,7 +98,6 @@ export class FollowedObjects {
 
 function liveObject(kind: StatusKind, object: KubeObject): LiveObject {
   const { namespace = '', name, resourceVersion = '', generation } = object.metadata
-  const result = kind === 'Service' ? undefined : CHECKS[kind](object)
   return {
     kind,
     namespace,
@@ -106,9 +105,11 @@ function liveObject(kind: StatusKind, object: KubeObject): LiveObject {
     resourceVersion,
     generation,
     conditions: record(object['status'])?.['conditions'],
-    issues:
-      result === undefined || result.ok || kind === 'Service'
-        ? undefined
-        : unreadablePolicy(kind, object, result.issues).issues
+    issues: kind === 'Service' ? undefined : issuesOf(kind, object)
   }
+}
+
+function issuesOf(kind: PolicyKind, object: KubeObject): readonly string[] | undefined {
+  const result = CHECKS[kind](object)
+  return result.ok ? undefined : unreadablePolicy(kind, object, result.issues).issues
 }

@@ -45,7 +45,8 @@ const NO_GAPS: ReadonlySet<string> = new Set([
   'policy-ignored',
   'policy-overridden',
   'login-ignored',
-  'login-unavailable'
+  'login-unavailable',
+  'fields-dropped'
 ])
 /** What the condition PortsChecked says better. */
 const OF_PORTS = 'end-users-unchecked'

@@ -49,13 +49,19 @@ function cached(workload: Workload): ReadonlyMap<string, readonly PortReport[]> 
 function rulesBySubject(rules: readonly TokenRule[]): ReadonlyMap<string, readonly TokenRule[]> {
   const bySubject = new Map<string, TokenRule[]>()
   for (const rule of rules)
-    for (const subject of new Set(rule.providers.flatMap(subjectOfProvider))) {
+    for (const subject of new Set(providersOf(rule).flatMap(subjectOfProvider))) {
       const own = bySubject.get(subject)
       if (own === undefined) bySubject.set(subject, [rule])
       else own.push(rule)
     }
   return bySubject
 }
+
+const providersOf = ({ providers, optionalProviders, alsoRequired }: TokenRule): readonly string[] => [
+  ...providers,
+  ...optionalProviders,
+  ...alsoRequired
+]
 
 /** countersign/mesh/v1/mesh.proto, TokenProvider.name: `<kind>/<namespace>/<name>`, perhaps with a number behind. */
 function subjectOfProvider(provider: string): readonly string[] {

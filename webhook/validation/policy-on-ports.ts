@@ -27,7 +27,8 @@ export function policyOnPorts(object: TypedObject): PolicyOnPorts | undefined {
     case 'RequestAuthentication': {
       const result = checkRequestAuthentication(object)
       if (!result.ok || result.policy.rules.length === 0) return undefined
-      return onPorts(result.policy, false, 'the annotation countersign.dev/exempt-ports')
+      const isRequired = result.policy.rules.some(({ required }) => required === true)
+      return onPorts(result.policy, isRequired, 'the annotation countersign.dev/exempt-ports')
     }
     default:
       return undefined

@@ -183,7 +183,12 @@ describe('a pod with a login', () => {
       await browser.open(PAGE)
       const jar = browser.cookies(HOST)
       const value = jar.get(cookieNamed(what)) ?? ''
-      const changes = [`${what === 'expires' ? '9' : value.startsWith('A') ? 'B' : 'A'}${value.slice(1)}`, `${value.slice(0, -4)}AAAA`, '', 'x']
+      const changes = [
+        `${what === 'expires' ? '9' : value.startsWith('A') ? 'B' : 'A'}${value.slice(1)}`,
+        `${value.slice(0, -4)}AAAA`,
+        '',
+        'x'
+      ]
       for (const change of changes) {
         jar.set(cookieNamed(what), change)
         assertRefused(await browser.fetch(PAGE))
