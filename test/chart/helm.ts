@@ -1,15 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-import { toolSource, toolsFor } from '../cluster/tools.ts'
+import { CACHE, LARGEST_OUTPUT, toolFile } from './tool.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 export const CHART = join(ROOT, 'charts/countersign')
 export const NAMESPACE = 'countersign-system'
-
-const CACHE = join(ROOT, '.cache/cluster-tools')
-const LARGEST_OUTPUT = 256 * 1024 * 1024
 
 /** An object of Kubernetes, of which a test reads what it needs. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever a manifest holds
@@ -56,7 +53,7 @@ export function find(manifests: readonly Manifest[], kind: string, name: string)
 /** Runs helm, without anything that belongs to the user of this machine. */
 export function helm(args: readonly string[], input = ''): string {
   const home = join(CACHE, 'helm-home')
-  const { status, stdout, stderr } = spawnSync(program(), args, {
+  const { status, stdout, stderr } = spawnSync(toolFile('helm'), args, {
     input,
     encoding: 'utf8',
     maxBuffer: LARGEST_OUTPUT,
@@ -64,38 +61,6 @@ export function helm(args: readonly string[], input = ''): string {
   })
   if (status !== 0) throw new Error(stderr)
   return stdout
-}
-
-let found: string | undefined
-
-// Where the cluster has it: packed in COUNTERSIGN_TOOLS, or in the cache.
-function program(): string {
-  found ??= provide()
-  return found
-}
-
-function provide(): string {
-  const tool = toolsFor('1.34').find(({ name }) => name === 'helm')
-  if (tool === undefined) throw new Error('the cluster has no helm any more')
-  const tools = process.env['COUNTERSIGN_TOOLS'] || undefined
-  const source = toolSource(tool, { tools }, CACHE, existsSync)
-  if (source.kind === 'built')
-    throw new Error(
-      'there is no helm: set COUNTERSIGN_TOOLS to a folder with helm.xz, or run `npm run cluster up` once'
-    )
-  if (source.kind === 'packed' && !existsSync(source.to)) unpack(source.from, source.to)
-  return source.to
-}
-
-function unpack(from: string, to: string): void {
-  const { status, stdout, stderr } = spawnSync('xz', ['-dc', from], { maxBuffer: LARGEST_OUTPUT })
-  if (status !== 0) throw new Error(`${from} cannot be unpacked: ${stderr}`)
-  mkdirSync(dirname(to), { recursive: true })
-  // Under another name first: several test files may do this at once.
-  const unfinished = `${to}.${process.pid}`
-  writeFileSync(unfinished, stdout)
-  chmodSync(unfinished, 0o755)
-  renameSync(unfinished, to)
 }
 
 export const read = (file: string): string => readFileSync(join(CHART, file), 'utf8')

@@ -1,0 +1,234 @@
+// Several tokens in one request, of which some must be there; and policies that cannot be understood, which let nothing
+// pass. From the policies as they are written to what a real Envoy answers.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { meshState } from '../../../authority/naming/index.ts'
+import {
+  endUserAuthentication,
+  inventoryOf,
+  type Manifest,
+  pod as podManifest,
+  requestAuthentication,
+  settings
+} from '../../../authority/naming/mesh.test-support.ts'
+import type { UnreadablePolicy } from '../../../shared/policy/index.ts'
+import { keySet, newSigningKey, signed } from '../../oidc/index.ts'
+import { type Checks, startTokenPod, type TokenPod } from './token-pod.ts'
+
+const ISSUERS = ['one', 'two', 'three'] as const
+type Issuer = (typeof ISSUERS)[number]
+const KEYS = Object.fromEntries(ISSUERS.map(name => [name, newSigningKey('ES256')])) as Record<
+  Issuer,
+  ReturnType<typeof newSigningKey>
+>
+const inTenMinutes = (): number => Math.floor(Date.now() / 1000) + 600
+const claims = (issuer: Issuer) => ({ iss: `https://${issuer}.test`, sub: `${issuer}-user`, exp: inTenMinutes() })
+const GOOD = Object.fromEntries(ISSUERS.map(name => [name, signed(KEYS[name], claims(name))])) as Record<Issuer, string>
+const FORGED = Object.fromEntries(ISSUERS.map(name => [name, signed(newSigningKey('ES256'), claims(name))])) as Record<
+  Issuer,
+  string
+>
+
+const KEY_SETS = Object.fromEntries(ISSUERS.map(name => [`https://${name}.test`, keySet(KEYS[name])]))
+
+function checksOf(manifests: readonly Manifest[], unreadablePolicies: readonly UnreadablePolicy[] = []): Checks {
+  const state = meshState({ ...inventoryOf([podManifest(), ...manifests]), unreadablePolicies }, settings)
+  const checks = state.workloadsByNode.get('node-1')?.get('uid-orders-1')?.endUsers
+  assert.ok(checks)
+  return { providers: checks.providers, rules: checks.rules }
+}
+
+const header = (issuer: Issuer, more: object = {}) => ({
+  issuer: `https://${issuer}.test`,
+  fromHeaders: [{ name: `x-${issuer}` }],
+  ...more
+})
+const authorization = (issuer: Issuer, more: object = {}) => ({ issuer: `https://${issuer}.test`, ...more })
+const web = (...jwtRules: readonly object[]): Manifest => requestAuthentication({ spec: { jwtRules } })
+const REQUIRED = { presence: 'REQUIRED' }
+
+/** Tokens by the header that they are sent in. */
+type Sent = Readonly<Record<string, string>>
+const none: Sent = {}
+const good = (...issuers: readonly Issuer[]): Sent => Object.fromEntries(issuers.map(name => [`x-${name}`, GOOD[name]]))
+const forged = (issuer: Issuer): Sent => ({ [`x-${issuer}`]: FORGED[issuer] })
+const bearer = (token: string): Sent => ({ authorization: `Bearer ${token}` })
+
+interface Case {
+  readonly says: string
+  readonly policies: readonly Manifest[]
+  readonly rows: readonly (readonly [sent: Sent, status: number, says: string])[]
+}
+
+const CASES: readonly Case[] = [
+  {
+    says: 'one rule is required',
+    policies: [web(header('one', REQUIRED))],
+    rows: [
+      [none, 401, 'no token'],
+      [good('one'), 200, 'its token'],
+      [forged('one'), 401, 'a forged one'],
+      [bearer(GOOD.one), 401, 'its token in a place that it does not look into'],
+      [{ 'x-one': GOOD.two }, 401, 'a token of a stranger']
+    ]
+  },
+  {
+    says: 'one is required and one is optional, each with a place of its own',
+    policies: [web(header('one', REQUIRED), header('two'))],
+    rows: [
+      [none, 401, 'no token'],
+      [good('one'), 200, 'the required one'],
+      [good('two'), 401, 'the optional one alone'],
+      [good('one', 'two'), 200, 'both'],
+      [{ ...good('one'), ...forged('two') }, 401, 'the required one beside a forged optional one'],
+      [{ ...forged('one'), ...good('two') }, 401, 'a forged required one']
+    ]
+  },
+  {
+    says: 'two are required',
+    policies: [web(header('one', REQUIRED), header('two', REQUIRED), header('three'))],
+    rows: [
+      [none, 401, 'no token'],
+      [good('one'), 401, 'the first alone'],
+      [good('two'), 401, 'the second alone'],
+      [good('one', 'two'), 200, 'both'],
+      [good('one', 'two', 'three'), 200, 'all three'],
+      [{ ...good('one', 'two'), ...forged('three') }, 401, 'both beside a forged optional one'],
+      [{ ...good('one'), ...forged('two') }, 401, 'the first beside a forged second']
+    ]
+  },
+  {
+    says: 'both look into the same places, as where none is named',
+    policies: [web(authorization('one', REQUIRED), authorization('two'))],
+    rows: [
+      [none, 401, 'no token'],
+      [bearer(GOOD.one), 200, 'the required one'],
+      [bearer(GOOD.two), 401, 'the optional one in its place'],
+      [bearer(GOOD.three), 401, 'a stranger in its place']
+    ]
+  },
+  {
+    says: 'the optional one looks into the place of the required one, and into one of its own',
+    policies: [
+      web(header('one', REQUIRED), { issuer: 'https://two.test', fromHeaders: [{ name: 'x-one' }, { name: 'x-two' }] })
+    ],
+    rows: [
+      [good('one'), 200, 'the required one'],
+      [good('two'), 401, 'the optional one alone'],
+      [{ 'x-one': GOOD.two }, 401, 'the optional one in the place of the required one']
+    ]
+  },
+  {
+    says: 'an EndUserAuthentication selects the workload as well',
+    policies: [
+      web(header('two', REQUIRED)),
+      endUserAuthentication({
+        spec: { issuer: 'https://one.test', includePaths: ['/x'], fromHeaders: [{ name: 'x-one' }] }
+      })
+    ],
+    rows: [
+      [none, 401, 'no token'],
+      [good('one'), 401, 'the token of the EndUserAuthentication alone'],
+      [good('two'), 401, 'the token of the RequestAuthentication alone'],
+      [good('one', 'two'), 200, 'both']
+    ]
+  },
+  {
+    says: 'both policies mean one and the same token',
+    policies: [
+      web(authorization('one', REQUIRED)),
+      endUserAuthentication({ spec: { issuer: 'https://one.test', includePaths: ['/x'] } })
+    ],
+    rows: [
+      [none, 401, 'no token'],
+      [bearer(GOOD.one), 200, 'that token'],
+      [bearer(FORGED.one), 401, 'a forged one']
+    ]
+  }
+]
+
+describe('a rule with presence: REQUIRED', () => {
+  let pod: TokenPod
+  before(async () => {
+    pod = await startTokenPod('127.83.71')
+  })
+  after(() => pod?.stop())
+
+  for (const { says, policies, rows } of CASES)
+    it(`demands its token, whatever other tokens there are, where ${says}`, async t => {
+      await pod.apply(checksOf(policies), KEY_SETS)
+      for (const [sent, status, what] of rows) {
+        const answer = await pod.ask({ target: '/x', headers: Object.entries(sent) })
+        assert.equal(answer.status, status, `${what}: ${answer.body}`)
+        assert.equal(answer.seen !== undefined, status === 200, what)
+        // No policy forwards its token.
+        for (const name of ['authorization', 'x-one', 'x-two'])
+          assert.equal(answer.seen?.headers[name], undefined, what)
+      }
+      t.diagnostic(`${rows.length} requests`)
+    })
+
+  it('hands on what each token says', async () => {
+    const output = (name: string) => ({ outputClaimToHeaders: [{ header: name, claim: 'sub' }] })
+    const rules = [header('one', { ...REQUIRED, ...output('x-first') }), header('two', output('x-second'))]
+    await pod.apply(checksOf([web(...rules)]), KEY_SETS)
+    const ask = (sent: Sent) => pod.ask({ headers: [...Object.entries(sent), ['x-second', 'forged']] })
+    const both = await ask(good('one', 'two'))
+    assert.deepEqual([both.seen?.headers['x-first'], both.seen?.headers['x-second']], ['one-user', 'two-user'])
+    const first = await ask(good('one'))
+    assert.deepEqual([first.seen?.headers['x-first'], first.seen?.headers['x-second']], ['one-user', undefined])
+  })
+})
+
+describe('a policy that cannot be understood', () => {
+  let pod: TokenPod
+  before(async () => {
+    pod = await startTokenPod('127.83.72')
+  })
+  after(() => pod?.stop())
+
+  const unreadable: UnreadablePolicy = {
+    kind: 'RequestAuthentication',
+    namespace: 'shop',
+    name: 'p',
+    issues: ['spec.selectors: unknown field']
+  }
+  const REQUESTS = [
+    { says: 'no token', request: {} },
+    { says: 'a token that another policy accepts', request: { headers: Object.entries(good('one')) } },
+    { says: 'a token in Authorization', request: { token: GOOD.one } },
+    { says: 'a path that another policy leaves open', request: { target: '/open' } },
+    { says: 'an unusual path', request: { target: '//x/..%2f' } },
+    { says: 'a token in the query', request: { target: `/?access_token=${GOOD.one}` } },
+    { says: 'another method', request: { method: 'POST' } },
+    { says: 'no more than its head', request: { method: 'HEAD' } }
+  ] as const
+
+  for (const port of ['http', 'http2', 'unknown'] as const)
+    it(`lets no request pass, and then again as before when it is mended: on a port that is ${port}`, async t => {
+      const others = [
+        web(header('one')),
+        endUserAuthentication({
+          spec: { issuer: 'https://two.test', excludePaths: ['/open'], fromHeaders: [{ name: 'x-two' }] }
+        })
+      ]
+      await pod.apply(checksOf(others, [unreadable]), KEY_SETS)
+      for (const { says, request } of REQUESTS) {
+        const answer = await pod.ask(request, port)
+        assert.equal(answer.status, 401, says)
+        assert.equal(answer.seen, undefined, says)
+      }
+      await pod.apply(checksOf(others), KEY_SETS)
+      assert.equal((await pod.ask({ target: '/open' }, port)).status, 200)
+      assert.equal((await pod.ask({ headers: Object.entries(good('two')) }, port)).status, 200)
+      assert.equal((await pod.ask({}, port)).status, 401)
+      t.diagnostic(`${REQUESTS.length} requests refused`)
+    })
+
+  it('lets no request of another workload pass, either', async () => {
+    await pod.apply(checksOf([], [unreadable]), KEY_SETS)
+    assert.equal((await pod.askAsPeer({})).status, 401)
+    assert.equal((await pod.askAsPeer({ token: GOOD.one })).status, 401)
+  })
+})
