@@ -37,7 +37,7 @@ const APPLICATION = `require('node:http').createServer((request, response) => {
 const container = { name: 'ledger', image: 'countersign.dev/examples/echo:1', securityContext: CONTAINER_SECURITY }
 
 /** A Deployment of one pod with an account of its own, whose container declares no port. */
-export function deploymentOf(name: string, namespace: string, nodeName: string): readonly object[] {
+function deploymentOf(name: string, namespace: string, nodeName: string): readonly object[] {
   const metadata = { name, namespace }
   const labels = { app: name }
   const spec = {
