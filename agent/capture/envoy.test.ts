@@ -39,7 +39,6 @@ const deliveries = (address: string): Resource =>
 
 it('a proxy keeps the clusters that its rules know until an agent of a later version has captured its pod', async test => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-capture-'))
-  test.after(() => rmSync(folder, { recursive: true, force: true }))
   const socketPath = join(folder, 'agent.sock')
   const log = createLogger('test', 'fatal')
 
@@ -60,10 +59,15 @@ it('a proxy keeps the clusters that its rules know until an agent of a later ver
   }
 
   let stopAgent = await startAgent(FORMER, async () => {})
-  test.after(() => stopAgent())
   const adminSocket = join(folder, 'admin.sock')
   const bootstrap = createBootstrap({ nodeId: 'a', nodeCluster: 'shop/orders-0', socketPath, adminSocket })
-  const envoy = await startEnvoy({ bootstrap, test, folder })
+  const envoy = await startEnvoy({ bootstrap, folder })
+  // The proxy first: a socket closes when its connections have ended.
+  test.after(async () => {
+    await envoy.stop()
+    await stopAgent()
+    rmSync(folder, { recursive: true, force: true })
+  })
   await envoy.ready()
   const source = async (): Promise<string | undefined> =>
     /"source_address": \{\s*"address": "([^"]+)"/.exec((await envoy.admin('/config_dump')).body)?.[1]
