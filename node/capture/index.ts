@@ -1,4 +1,5 @@
-// Capture: rules in a pod's network namespace that lead its TCP connections through its proxy.
+// Capture: rules in a pod's network namespace that lead its TCP connections through its proxy, and routes for the source
+// addresses of the proxy's deliveries.
 //
 // In: a pod's UID and what is excluded, from the agent. Out: rules in place, read back; or why not.
 // Never: touches the rules of others, the network namespace of the node, or that of a pod which uses it; never believes a process id for

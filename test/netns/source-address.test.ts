@@ -231,39 +231,46 @@ for (const means of MEANS)
 
 for (const means of MEANS)
   describe(`a proxy that was configured by an earlier version, captured by ${means},`, () => {
-    it('delivers from its former address, in connections that are open and in new ones', async () => {
-      const uid = randomUUID()
-      const program = new Program({ capture: means })
+    const uid = randomUUID()
+    let program: Program
+    let pod: Namespace
+    let world: Namespace
+    let cgroup: PodCgroup
+    let removeProxy: () => void
+    before(async () => {
+      program = new Program({ capture: means })
       await program.start()
-      const [pod, world] = [new Namespace(), new Namespace()]
+      pod = new Namespace()
+      world = new Namespace()
       link(pod.name, world.name, true)
       // As the earlier version captured it.
       run('ip', '-n', pod.name, 'address', 'add', '::6/128', 'dev', 'lo')
-      const cgroup = new PodCgroup(uid)
+      cgroup = new PodCgroup(uid)
       const pause = await pod.start(USER.application, ['sleep', 'infinity'], { ready: false })
       cgroup.add(pause.pid ?? 0)
-      const removeProxy = await startProxy(pod, true, FORMER)
+      removeProxy = await startProxy(pod, true, FORMER)
       await pod.serve('::', 9000)
       await program.apply(uid)
-      const sessions = await Promise.all(
-        FAMILIES.map(family => world.session(USER.application, url(INSIDE[family], 9000, '/deliver')))
-      )
-      const answers = (): Promise<Answer[]> => Promise.all(sessions.map(next => next()))
-      const first = await answers()
-      assert.deepEqual(
-        first.map(({ by, from }) => [by, from]),
-        FAMILIES.map(family => ['app', FORMER[family]])
-      )
-      await program.apply(uid)
-      assert.deepEqual(await answers(), first)
-      for (const family of FAMILIES) {
-        const { by, from } = await world.call(USER.application, url(INSIDE[family], 9000, '/deliver'))
-        assert.deepEqual([by, from], ['app', FORMER[family]])
-      }
+    })
+    after(async () => {
       await pod.close()
       await world.close()
       await cgroup.close()
       removeProxy()
       await program.close()
+    })
+
+    it('delivers from its former address, in connections that are open and in new ones', async () => {
+      const expected = FAMILIES.map(family => ['app', FORMER[family]])
+      const targets = FAMILIES.map(family => url(INSIDE[family], 9000, '/deliver'))
+      const sessions = await Promise.all(targets.map(target => world.session(USER.application, target)))
+      const answers = (): Promise<Answer[]> => Promise.all(sessions.map(next => next()))
+      const seen = (all: readonly Answer[]) => all.map(({ by, from }) => [by, from])
+      const first = await answers()
+      assert.deepEqual(seen(first), expected)
+      await program.apply(uid)
+      assert.deepEqual(await answers(), first, 'the same connections')
+      const later = await Promise.all(targets.map(target => world.call(USER.application, target)))
+      assert.deepEqual(seen(later), expected)
     })
   })
