@@ -135,6 +135,7 @@ describe('a resource of the mesh state', () => {
       service({ addresses: ['10.0.0.0/8'] }),
       /^addresses: expected IP addresses/
     ],
+    'a service with a pod identity that is none': [service({ podIdentities: [''] }), /SPIFFE ID/],
     'a service with port 0': [service({ ports: [{ number: 0 }] }), /^ports: /],
     'endpoints of port 0': [endpoints({ servicePort: 0 }), /^ports\.service_port: /],
     'an endpoint without an address': [endpoints({ address: '' }), /^ports\.endpoints\.address: .* got ""$/],

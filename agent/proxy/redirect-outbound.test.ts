@@ -273,6 +273,60 @@ describe('the listener of redirected outgoing connections', () => {
     )
   })
 
+  it('says nothing of the address of a pod of another namespace, whose Service does', () => {
+    const at = (change: object) => [{ address: '10.1.0.1', port: 8080, mutualTls: true, ...change }]
+    const services = [
+      newService({
+        namespace: 'aaa',
+        name: 'evil',
+        ports: [port(80, Protocol.TCP)],
+        identities: SOMEBODY,
+        podIdentities: []
+      }),
+      newService({ ports: [port(80)], identities: SOMEBODY })
+    ]
+    for (const list of ['endpoints', 'unready']) {
+      const evil = newEndpoints([{ servicePort: 80, [list]: at({ foreign: true }) }])
+      assert.deepEqual(destinationsOf({ services, endpoints: { 'aaa/evil': evil } }), [BLACK_HOLE])
+      const own = newEndpoints([{ servicePort: 80, [list]: at({ identity }) }])
+      assert.deepEqual(destinationsOf({ services, endpoints: { 'aaa/evil': evil, 'shop/orders': own } }), [
+        `10.1.0.1/32 8080: ${DIRECT}/http`,
+        BLACK_HOLE
+      ])
+    }
+  })
+
+  it('closes what accepts mutual TLS and proves no identity, as by an older authority, unless another Service knows it', () => {
+    const at = (change: object) =>
+      newEndpoints([{ servicePort: 80, endpoints: [{ address: '10.1.0.1', port: 8080, mutualTls: true, ...change }] }])
+    const services = ['a', 'b'].map(name => newService({ name, ports: [port(80)], identities: SOMEBODY }))
+    for (const unproven of [at({}), at({ identity: 'spiffe://mesh.test/ns/shop/sa/other' }), at({ identity: 'x' })]) {
+      const closed = destinationsOf({ services, endpoints: { 'shop/a': unproven } })
+      assert.deepEqual(closed, ['10.1.0.1/32 8080: black-hole', BLACK_HOLE])
+      const known = destinationsOf({ services, endpoints: { 'shop/a': unproven, 'shop/b': at({ identity }) } })
+      assert.deepEqual(known, [`10.1.0.1/32 8080: ${DIRECT}/http`, BLACK_HOLE])
+    }
+  })
+
+  it('demands of each pod its own identity, where a Service has several', () => {
+    const guest = 'spiffe://mesh.test/ns/shop/sa/guest'
+    const service = newService({ ports: [port(80)], identities: [guest, ...SOMEBODY] })
+    const endpoints = newEndpoints([
+      {
+        servicePort: 80,
+        endpoints: [
+          { address: '10.1.0.1', port: 8080, mutualTls: true, identity },
+          { address: '10.1.0.2', port: 8080, mutualTls: true, identity: guest }
+        ]
+      }
+    ])
+    assert.deepEqual(destinationsOf({ services: [service], endpoints: { 'shop/orders': endpoints } }), [
+      `10.1.0.1/32 8080: ${DIRECT}/http`,
+      '10.1.0.2/32 8080: direct/mesh.test/ns/shop/sa/guest/http',
+      BLACK_HOLE
+    ])
+  })
+
   it('does not depend on the order in which Services were heard of', () => {
     const services = ['c', 'a', 'b'].map((name, index) =>
       newService({ name, addresses: [`10.96.0.${index}`], ports: [port(80)] })

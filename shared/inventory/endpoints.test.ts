@@ -15,6 +15,7 @@ interface PodChanges {
   readonly deleted?: boolean
   readonly ports?: readonly object[]
   readonly status?: object
+  readonly hostNetwork?: boolean
 }
 
 function pod({
@@ -23,7 +24,8 @@ function pod({
   labels = { app: 'orders' },
   deleted,
   ports = [],
-  status = {}
+  status = {},
+  hostNetwork = false
 }: PodChanges): Pod {
   const { value } = podFromManifest({
     metadata: {
@@ -33,7 +35,7 @@ function pod({
       labels,
       ...(deleted ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {})
     },
-    spec: { containers: [{ name: 'app', ports }] },
+    spec: { hostNetwork, containers: [{ name: 'app', ports }] },
     status: { phase: 'Running', podIP: '10.0.0.1', ...status }
   })
   assert.ok(value)
@@ -186,12 +188,82 @@ const at = (address: string, fields: object = {}) => ({ addresses: [address], ..
 const LEAVING = { ready: false, serving: true, terminating: true }
 const podA = { targetRef: { kind: 'Pod', name: 'a', uid: 'uid-a' } }
 
+const ref = (targetRef: object) => ({ targetRef: { kind: 'Pod', ...targetRef } })
+
 const sliceRows: readonly {
   title: string
   slices: readonly ReturnType<typeof slice>[]
   pods?: readonly PodChanges[]
   expected: readonly string[]
+  /** `10.0.0.1 contradictory`, one line for each endpoint that is left out. */
+  refused?: readonly string[]
 }[] = [
+  {
+    title: 'a pod of another namespace is none of the slice',
+    slices: [slice([at('10.0.0.1', podA)])],
+    pods: [{ namespace: 'other' }],
+    expected: [],
+    refused: ['10.0.0.1 contradictory']
+  },
+  {
+    title: 'a target of another namespace is none of the slice',
+    slices: [slice([at('10.0.0.1', ref({ namespace: 'other', name: 'a', uid: 'uid-a' }))])],
+    pods: [{}],
+    expected: [],
+    refused: ['10.0.0.1 contradictory']
+  },
+  {
+    title: 'a pod at another address than it holds is left out',
+    slices: [slice([at('10.0.0.2', podA)])],
+    pods: [{}],
+    expected: [],
+    refused: ['10.0.0.2 contradictory']
+  },
+  {
+    title: 'a UID and the name of another pod are left out',
+    slices: [slice([at('10.0.0.1', ref({ name: 'b', uid: 'uid-a' }))])],
+    pods: [{}, { name: 'b', status: { podIP: '10.0.0.2' } }],
+    expected: [],
+    refused: ['10.0.0.1 contradictory']
+  },
+  {
+    title: 'a UID alone names the pod',
+    slices: [slice([at('10.0.0.1', ref({ uid: 'uid-a' }))])],
+    pods: [{}],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  {
+    title: 'a pod that has ended is left out, and reported if it is said to be ready',
+    slices: [slice([at('10.0.0.1', podA), at('10.0.0.2', { ...ref({ name: 'b' }), conditions: { ready: false } })])],
+    pods: [{ status: { phase: 'Failed' } }, { name: 'b', status: { phase: 'Failed', podIP: '10.0.0.2' } }],
+    expected: [],
+    refused: ['10.0.0.1 contradictory']
+  },
+  {
+    title: 'a pod that is not known is reported if it is said to be ready',
+    slices: [slice([at('10.0.0.1', podA), at('10.0.0.2', { ...ref({ name: 'b' }), conditions: LEAVING })])],
+    expected: [],
+    refused: ['10.0.0.1 unknown-pod']
+  },
+  {
+    title: 'a pod in the network of its node is at the address of the node',
+    slices: [slice([at('10.0.0.1', podA)])],
+    pods: [{ hostNetwork: true }],
+    expected: ['80: 10.0.0.1:8080 ready uid-a']
+  },
+  {
+    title: 'a pod in the network of its node is at no address that another pod holds',
+    slices: [slice([at('10.0.0.1', podA)])],
+    pods: [{ hostNetwork: true }, { name: 'b' }],
+    expected: [],
+    refused: ['10.0.0.1 contradictory']
+  },
+  {
+    title: 'the virtual address of a Service is no endpoint',
+    slices: [slice([at('10.96.0.9')])],
+    expected: [],
+    refused: ['10.96.0.9 contradictory']
+  },
   {
     title: 'an endpoint names its pod',
     slices: [slice([at('10.0.0.1', podA)])],
@@ -299,10 +371,46 @@ const sliceRows: readonly {
   }
 ]
 
-for (const { title, slices, pods = [], expected } of sliceRows)
+const other = serviceFromManifest({
+  metadata: { name: 'other', namespace: 'shop' },
+  spec: { clusterIP: '10.96.0.9', ports: [{ port: 80 }] }
+}).value as Service
+
+for (const { title, slices, pods = [], expected, refused } of sliceRows)
   test(`from slices: ${title}`, () => {
-    assert.deepEqual(show(endpointsFromSlices([service({ selector: {} })], slices, indexPods(pods.map(pod)))), expected)
+    const lists = endpointsFromSlices([service({ selector: {} }), other], slices, indexPods(pods.map(pod)))
+    assert.deepEqual(show(lists), expected)
+    const lines = lists.flatMap(list => (list.refused?.first ?? []).map(({ address, kind }) => `${address} ${kind}`))
+    if (refused !== undefined) assert.deepEqual(lines, refused)
   })
+
+test('of endpoints that are left out the first ten are described, the same ones in whichever order', () => {
+  const wrong = Array.from({ length: 50 }, (_, index) => at(`10.1.0.${index}`, podA))
+  const [list] = endpointsFromSlices([service({ selector: {} })], [slice(wrong)], indexPods([pod({})]))
+  const [reversed] = endpointsFromSlices([service({ selector: {} })], [slice(wrong.toReversed())], indexPods([pod({})]))
+  assert.equal(list?.refused?.count, 50)
+  assert.equal(list?.refused?.first.length, 10)
+  assert.deepEqual(list, reversed)
+})
+
+test('a mirror pod is no endpoint, by UID or by name', () => {
+  const index = indexPods([], [pod({})])
+  for (const target of [{ name: 'a', uid: 'uid-a' }, { name: 'a' }, { uid: 'uid-a' }]) {
+    const [list] = endpointsFromSlices([service({ selector: {} })], [slice([at('10.0.0.1', ref(target))])], index)
+    assert.deepEqual([list?.ports, list?.refused?.first.map(({ kind }) => kind)], [[], ['mirror-pod']])
+  }
+})
+
+test('an IPv4 address in an IPv6 slice is refused, however it is written', () => {
+  for (const address of ['10.0.0.1', '::ffff:10.0.0.1', '::ffff:a00:1', 'fd00::1%eth0']) {
+    const manifest = {
+      metadata: { name: 'a', labels: { 'kubernetes.io/service-name': 'a' } },
+      addressType: 'IPv6',
+      endpoints: [at(address)]
+    }
+    assert.equal(endpointSliceFromManifest(manifest).value, undefined, address)
+  }
+})
 
 test('slices of Services that are not there are nothing', () => {
   assert.deepEqual(endpointsFromSlices([], [slice([at('192.0.2.1')])], indexPods([])), [])

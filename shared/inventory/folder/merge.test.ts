@@ -77,3 +77,36 @@ test('a slice for a Service with a selector is a warning and has no effect', () 
 test('a slice for no Service is a warning', () => {
   assert.match(merge({ a: slice('orders') }).problems[0] ?? '', /there is no Service shop\/orders/)
 })
+
+const running = (name: string, address: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: shop, labels: {app: a}}\nspec: {nodeName: n, containers: [{name: a}]}\nstatus: {phase: Running, podIP: ${address}}\n---\n`
+const node = (spec: string) => `apiVersion: v1\nkind: Node\nmetadata: {name: n}\nspec: ${spec}\n---\n`
+const addresses = (text: string, podCidrs: 'enforced' | 'ignored' = 'enforced') =>
+  mergeDeclarations([parseManifests('a', text).declarations], new Map(), { podCidrs, previousPods: [] })
+    .inventory.endpoints.flatMap(({ ports }) => ports)
+    .flatMap(({ endpoints }) => endpoints.map(({ address }) => address))
+
+test('the addresses of pods are compared with the Node, where the folder holds it and it says something', () => {
+  const text = service('{app: a}') + running('a', '10.0.0.1')
+  assert.deepEqual(addresses(text), ['10.0.0.1'])
+  assert.deepEqual(addresses(text + node('{}')), ['10.0.0.1'])
+  assert.deepEqual(addresses(text + node('{podCIDR: 10.0.0.0/24, podCIDRs: [10.0.0.0/24]}')), ['10.0.0.1'])
+  assert.deepEqual(addresses(text + node('{podCIDRs: [10.0.1.0/24, "fd00::/64"]}')), [])
+  assert.deepEqual(addresses(text + node('{podCIDRs: [10.0.1.0/24]}'), 'ignored'), ['10.0.0.1'])
+})
+
+test('of two pods that report one address one has it, and goes on having it', () => {
+  const both = service('{app: a}') + running('a', '10.0.0.1') + running('b', '10.0.0.1')
+  assert.deepEqual(addresses(both), ['10.0.0.1'])
+  for (const first of ['a', 'b']) {
+    const alone = mergeDeclarations([parseManifests('a', running(first, '10.0.0.1')).declarations], new Map())
+    const { pods } = mergeDeclarations([parseManifests('a', both).declarations], new Map(), {
+      podCidrs: 'enforced',
+      previousPods: alone.inventory.pods
+    }).inventory
+    assert.deepEqual(
+      pods.filter(({ unheld }) => unheld === undefined).map(({ name }) => name),
+      [first]
+    )
+  }
+})

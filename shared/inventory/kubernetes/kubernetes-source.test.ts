@@ -6,7 +6,7 @@ import { FakeApiServer } from '../../kube/api-server.test-support.ts'
 import { COLLECTIONS, type Collection, collectionPath, type KubeClient } from '../../kube/index.ts'
 import { clientOf, recordingLogger } from '../../kube/kube.test-support.ts'
 import { EMPTY_INVENTORY } from '../index.ts'
-import { KubernetesSource } from './index.ts'
+import { KubernetesSource, type KubernetesSourceOptions } from './index.ts'
 
 const path = (collection: Collection): string => collectionPath(collection)
 const closers: (() => unknown)[] = []
@@ -68,13 +68,14 @@ async function cluster(): Promise<FakeApiServer> {
 
 async function sourceOf(
   server: FakeApiServer,
-  wrap: (client: KubeClient) => Pick<KubeClient, 'pages' | 'watch'> = c => c
+  wrap: (client: KubeClient) => Pick<KubeClient, 'pages' | 'watch'> = c => c,
+  options: Pick<KubernetesSourceOptions, 'podCidrs'> = {}
 ) {
   const clock = new FakeClock()
   const client = await clientOf(server, clock)
   closers.push(() => client.close())
   const { log, lines } = recordingLogger()
-  const source = new KubernetesSource({ client: wrap(client), clock, random: () => 0.5, log })
+  const source = new KubernetesSource({ client: wrap(client), clock, random: () => 0.5, log, ...options })
   closers.push(() => source.close())
   let changes = 0
   source.subscribe(() => {
@@ -190,6 +191,82 @@ describe('the inventory of a cluster', () => {
     assert.equal(source.current().pods.length, 1)
     await server.listen(port)
     await changed(() => source.current().pods.length === 0)
+  })
+})
+
+describe('the addresses of pods', () => {
+  const heldBy = (source: KubernetesSource): readonly string[] =>
+    source
+      .current()
+      .endpoints.flatMap(({ ports }) => ports.flatMap(({ endpoints }) => endpoints.map(({ address }) => address)))
+
+  it('are those of the networks of their Node, as soon as it is known and as long as it says so', async () => {
+    const server = await cluster()
+    server.remove(path(COLLECTIONS.nodes), 'node-1')
+    const { source, changed } = await sourceOf(server)
+    await source.synced
+    await eventually(() => server.watches === 8, 'the watches')
+    assert.deepEqual(heldBy(source), [], 'the Node is not known')
+    assert.deepEqual(source.current().pods[0]?.unheld, [{ address: '10.0.0.1', why: 'outside-node', networks: [] }])
+    server.put(path(COLLECTIONS.nodes), node(['10.0.0.0/16']))
+    await changed(() => heldBy(source).length === 1)
+    server.put(path(COLLECTIONS.nodes), node(['10.1.0.0/16', 'fd00::/64']))
+    await changed(() => heldBy(source).length === 0)
+    server.put(path(COLLECTIONS.nodes), node([]))
+    await changed(() => heldBy(source).length === 1)
+    server.put(path(COLLECTIONS.nodes), node(['10.1.0.0/16']))
+    await changed(() => heldBy(source).length === 0)
+    // A Node with a mistake keeps its last good state.
+    server.put(path(COLLECTIONS.nodes), node(['nowhere']))
+    server.put(path(COLLECTIONS.pods), pod('b'))
+    await changed(() => source.current().pods.length === 2)
+    assert.deepEqual(heldBy(source), [])
+  })
+
+  it('are not compared with Nodes where that is switched off, and Nodes are not read', async () => {
+    const server = await cluster()
+    server.put(path(COLLECTIONS.nodes), node(['10.1.0.0/16']))
+    const { source } = await sourceOf(server, client => client, { podCidrs: 'ignored' })
+    await source.synced
+    assert.deepEqual(heldBy(source), ['10.0.0.1'])
+    assert.ok(!server.requests.some(request => JSON.stringify(request).includes('nodes')))
+  })
+
+  it('stay with the pod that had them first', async () => {
+    const server = await cluster()
+    const { source, changed } = await sourceOf(server)
+    await source.synced
+    await eventually(() => server.watches === 8, 'the watches')
+    const older = {
+      ...pod('0-evil'),
+      metadata: { ...pod('0-evil').metadata, creationTimestamp: '2020-01-01T00:00:00Z' }
+    }
+    server.put(path(COLLECTIONS.pods), older)
+    await changed(() => source.current().pods.length === 2)
+    const [evil, victim] = source.current().pods
+    assert.deepEqual(evil?.unheld, [{ address: '10.0.0.1', why: 'other-pod', holder: 'shop/a' }])
+    assert.equal(victim?.unheld, undefined)
+    server.remove(path(COLLECTIONS.pods), 'a', 'shop')
+    await changed(() => source.current().pods.length === 1)
+    assert.equal(source.current().pods[0]?.unheld, undefined)
+  })
+
+  it('are none of mirror pods, which are no pods at all', async () => {
+    const server = await cluster()
+    const { source, changed } = await sourceOf(server)
+    await source.synced
+    await eventually(() => server.watches === 8, 'the watches')
+    const { metadata, ...rest } = pod('0-mirror')
+    server.put(path(COLLECTIONS.pods), {
+      ...rest,
+      metadata: { ...metadata, annotations: { 'kubernetes.io/config.mirror': 'x' } }
+    })
+    server.put(path(COLLECTIONS.endpointSlices), slice('0-mirror'))
+    await changed(() => source.current().endpoints[0]?.refused?.first[0]?.kind === 'mirror-pod')
+    assert.deepEqual(
+      source.current().pods.map(({ name }) => name),
+      ['a']
+    )
   })
 })
 
