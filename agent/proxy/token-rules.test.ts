@@ -110,6 +110,31 @@ describe('rules', () => {
       )
     ]))
 
+  it('need the token of each that is required as well, and no wrong one of those that are not', () => {
+    const places = ['a', 'b', 'c'].map(name => ({
+      name,
+      issuer: `https://${name}.test`,
+      keySet: 'keys',
+      fromHeaders: [{ name: `x-${name}` }]
+    }))
+    const rule = { providers: ['a'], required: true, alsoRequired: ['b'], optionalProviders: ['c'] }
+    const { rules, providers } = rulesFor({ providers: places, rules: [rule] })
+    assert.deepEqual(
+      rules.map(({ requirementType }) => shape(requirementType.value)),
+      [list('requiresAll', list('requiresAny', of('c'), missing), of('a'), of('b'))]
+    )
+    // One token may be meant by two: nobody removes it before all have looked for it.
+    assert.deepEqual(
+      Object.values(providers).map(({ forward }) => forward),
+      [true, true, true]
+    )
+  })
+
+  it('do not ask for an optional token where only required ones can be', () => {
+    const rule = { providers: ['a'], required: true, optionalProviders: ['b'] }
+    assert.deepEqual(requirements(rule), [of('a')])
+  })
+
   it('stay in their order', () => {
     const { rules } = rulesFor({
       providers: PROVIDERS,

@@ -127,7 +127,10 @@ const told: Readonly<Record<string, readonly [manifests: readonly Manifest[], ex
       'PeerAuthentication shop/default'
     ])
   ],
-  'nothing while the policy is permissive': [[excluding({ [INBOUND]: '9100' }), pod({ name: 'b', proxy: false })], []],
+  'nothing while the policy is permissive': [
+    [excluding({ [INBOUND]: '9100' }), pod({ name: 'b', proxy: false, address: '10.0.0.2' })],
+    []
+  ],
   'nothing where a policy allows plaintext on the port': [
     [excluding({ [INBOUND]: '9100' }), portsOfOrders({ 9100: 'DISABLE' })],
     []

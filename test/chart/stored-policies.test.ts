@@ -101,10 +101,11 @@ describe('the API server with the definitions of the chart', { timeout: 600_000 
     const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations'
     await server.send('DELETE', `${path}/${metadata.name}`)
     if (on) assert.equal((await server.send('POST', path, configuration)).status, 201)
-    // The API server learns of it by a watch of its own.
-    const probe = object(KINDS[0] as Kind, 'probe', { probe: 1 })
+    // The API server learns of it by a watch of its own. Only the webhook refuses this one.
+    const requests = KINDS[1] as Kind
+    const probe = object(requests, 'probe', { jwtRules: [{ issuer: 'me@example.com' }] })
     const asExpected = async (): Promise<true | undefined> => {
-      const { status } = await server.send('POST', `${collection(KINDS[0] as Kind)}?dryRun=All`, probe)
+      const { status } = await server.send('POST', `${collection(requests)}?dryRun=All`, probe)
       return status === (on ? 422 : 201) || undefined
     }
     await until(asExpected, DEADLINE_MS, () => new Error('the webhook is not asked as it should be'))

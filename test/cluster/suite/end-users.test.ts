@@ -232,6 +232,7 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
 
     const allowed: readonly (readonly [verb: string, what: string, namespace: string])[] = [
       ['watch', 'enduserauthentications', 'shop'],
+      ['get', 'customresourcedefinition/enduserauthentications.countersign.dev', SYSTEM],
       ['patch', 'enduserauthentications:status', 'shop'],
       ['get', 'secret/countersign-root', SYSTEM],
       ['patch', 'configmap/countersign-key-sets', SYSTEM],
@@ -244,6 +245,8 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
 
     const refused: readonly (readonly [verb: string, what: string, namespace: string])[] = [
       ['patch', 'enduserauthentications', 'shop'],
+      ['list', 'customresourcedefinitions', SYSTEM],
+      ['get', 'customresourcedefinition/authorizationpolicies.security.istio.io', SYSTEM],
       ['update', 'enduserauthentications:status', 'shop'],
       ['delete', 'requestauthentications', 'shop'],
       ['get', 'secrets', 'shop'],
@@ -277,7 +280,9 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
         'a path that matches nothing': [{ includePaths: ['/a//b'] }, /spec\.includePaths\[0\]: /],
         'a private key': [{ jwks: secret }, /spec\.jwks.*: /],
         'no place of keys': [{ jwks: undefined, issuer: 'me@example.com' }, /spec\.issuer: /],
-        'two places of keys': [{ jwksUri: 'https://keys.example' }, /spec\.jwks: /]
+        'two places of keys': [{ jwksUri: 'https://keys.example' }, /spec\.jwks: /],
+        "a field of Istio's": [{ presence: 'REQUIRED' }, /spec\.presence: not here: /],
+        'a field that nobody knows, further down': [{ selector: { matchLabel: {} } }, /spec\.selector\.matchLabel: /]
       }
       for (const [what, [spec, field]] of Object.entries(wrong)) {
         const { done, said } = await applied(policy(spec))
@@ -293,5 +298,31 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
       assert.match(said, /^Warning: spec\.audiences: absent: /m)
       await cluster.kubectl(['delete', 'eua', '-n', 'shop', 'said'])
     })
+  })
+
+  it('refuses every request where a policy that cannot be understood was stored without a webhook', async () => {
+    const [resource, name] = ['validatingwebhookconfiguration', 'countersign-webhook']
+    const webhook = JSON.parse(await cluster.kubectl(['get', resource, name, '-o', 'json']))
+    await cluster.kubectl(['delete', resource, name])
+    await cluster.kubectl(['delete', 'requestauthentication', '-n', 'shop', '--all'])
+    await becomes(seenBy('storefront', null), () => storefront(undefined))
+    const policy = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'RequestAuthentication',
+      metadata: { name: 'misspelled', namespace: 'shop' },
+      spec: { selectors: { matchLabels: { app: 'nobody' } }, jwtRules: [{ issuer: provider.issuer }] }
+    }
+    await until('the policy to be stored', async () => (await applied(policy)).done || undefined, { timeoutMs: 20_000 })
+    await becomes(401, () => storefront())
+    assert.equal(await storefront(ada), 401)
+    const conditions = await conditionsAfter('requestauthentication', 1, 'Accepted', 'InvalidClosed')
+    assert.match(
+      conditions['Accepted']?.message ?? '',
+      /^spec\.selectors: unknown field; .*refuse every request with 401$/
+    )
+    assert.match(conditions['WorkloadsSelected']?.message ?? '', /shop\/orders/)
+    await cluster.apply({ ...webhook, metadata: { name } })
+    await cluster.kubectl(['delete', 'requestauthentication', '-n', 'shop', 'misspelled'])
+    await becomes(seenBy('storefront', null), () => storefront())
   })
 })
