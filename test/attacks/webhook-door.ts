@@ -18,7 +18,7 @@ export interface Admission {
 /** A real webhook, asked over HTTPS as the API server asks it. Stopped by its caller. */
 export interface WebhookDoor {
   create(path: '/inject' | '/validate', object: object, namespace?: string): Promise<Admission>
-  update(path: '/validate', object: object, oldObject: object): Promise<Admission>
+  update(path: '/inject' | '/validate', object: object, oldObject: object): Promise<Admission>
   stop(): Promise<void>
 }
 

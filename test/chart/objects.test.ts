@@ -447,6 +447,21 @@ describe('the webhook configurations', () => {
       assert.ok(all.every(({ failurePolicy }) => failurePolicy === 'Fail'))
     })
 
+  it('ask, under a floor of injection, about creations, and about changes of the image of the proxy alone', () => {
+    for (const floor of [ofShop, ofMesh]) {
+      const all = find(render({ values: { floor } }), 'MutatingWebhookConfiguration', 'countersign-webhook')['webhooks']
+      const [{ rules, matchConditions }] = all.filter(({ name }: Manifest) => name === 'floor.inject.countersign.dev')
+      assert.deepEqual(rules[0].operations, ['CREATE', 'UPDATE'])
+      const [{ expression }] = matchConditions
+      assert.match(
+        expression,
+        /^request\.operation == 'CREATE' \|\| .*c\.name == 'countersign-proxy'.*o\.image == c\.image/
+      )
+      for (const { name, rules: others } of all)
+        if (name !== 'floor.inject.countersign.dev') assert.deepEqual(others[0].operations, ['CREATE'], name)
+    }
+  })
+
   const [certificates = {}] = at('/certificates')
   for (const [name, labels, asked] of [
     ['shop', { [SECRETS_LABEL]: 'enabled' }, true],

@@ -10,9 +10,9 @@ const LABELS: readonly Row[] = [
   [
     'countersign.dev/inject',
     'Namespace, Pod',
-    'whether pods get a proxy; that of the pod comes before that of its namespace',
+    'whether pods get a proxy and a certificate; that of the pod comes before that of its namespace, and a floor that demands injection before both (floor.md)',
     'enabled or disabled',
-    'no proxy'
+    'no proxy and no certificate'
   ],
   [
     'countersign.dev/secrets',

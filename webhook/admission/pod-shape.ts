@@ -83,7 +83,7 @@ const schema = z.looseObject({
  *
  * @throws CountersignError ERR_ADMISSION_REVIEW_INVALID naming every field that is wrong
  */
-export function parsePod(object: unknown): Pod {
-  checkShape(schema, object, ['request', 'object'])
+export function parsePod(object: unknown, field: 'object' | 'oldObject' = 'object'): Pod {
+  checkShape(schema, object, ['request', field])
   return object as Pod
 }

@@ -113,13 +113,13 @@ export const ANNOTATIONS: ReadonlyMap<string, Annotation> = new Map<string, Anno
   ],
   exclusion(
     EXCLUSIONS.inboundPorts,
-    'ports of the pod whose incoming connections bypass the proxy: clients reach them in plaintext, whatever the policy'
+    'ports of the pod whose incoming connections bypass the proxy: clients reach them in plaintext, whatever the policy, whose status says so; refused where a floor requires mutual TLS or end-user checks (floor.md)'
   ),
   exclusion(EXCLUSIONS.outboundPorts, 'destination ports whose outgoing connections bypass the proxy'),
   exclusion(EXCLUSIONS.outboundCidrs, 'destination addresses whose outgoing connections bypass the proxy'),
   exclusion(
     EXCLUSIONS.interfaces,
-    'interfaces of the pod, such as those of a second network, whose connections bypass the proxy in both directions'
+    'interfaces of the pod, such as those of a second network, whose connections bypass the proxy in both directions; refused where a floor requires mutual TLS or end-user checks (floor.md)'
   ),
   exclusion(
     EXCLUSIONS.outboundUsers,

@@ -6,7 +6,7 @@ import { type FloorRules, NO_FLOOR } from '../../shared/floor/index.ts'
 import { WEBHOOK_OPTIONS } from '../options.ts'
 import type { Pod } from '../pod/index.ts'
 import { injectionSettings } from '../settings.ts'
-import { type InjectionResult, type InjectionSettings, injectPod } from './index.ts'
+import { type InjectionResult, type InjectionSettings, injectPod, refusePodChange } from './index.ts'
 
 const WITHOUT = injectionSettings(parseOptions(WEBHOOK_OPTIONS, [], {}))
 const NONE: FloorRules = NO_FLOOR.mesh
@@ -195,5 +195,36 @@ describe('a proxy that a pod brings along', () => {
       const result = injectPod(same, 'shop', settingsWith({ [rule]: true }, 'mesh'))
       assert.ok(result.kind === 'skip' && result.reason === 'already-injected')
     }
+  })
+})
+
+describe('the image of the proxy of a running pod', () => {
+  const settings = settingsWith({ injection: true }, 'shop')
+  const before = injectedAnd(() => {})
+  const changed = injectedAnd(proxy => Object.assign(proxy, { image: 'mine' }))
+
+  it('cannot be changed where the floor demands injection', () => {
+    const refused = refusePodChange(before, changed, 'shop', settings)
+    assert.ok(refused?.kind === 'refuse')
+    assert.match(refused.message, /^spec\.initContainers\["countersign-proxy"\]\.image "mine": expected envoyproxy/)
+  })
+
+  it('can be changed to that of the webhook, and everything else of the pod can be', () => {
+    assert.equal(refusePodChange(changed, before, 'shop', settings), undefined)
+    assert.equal(refusePodChange(changed, changed, 'shop', settings), undefined)
+    const other = injectedAnd(() => {})
+    Object.assign(other.spec?.containers[0] ?? {}, { image: 'newer' })
+    assert.equal(refusePodChange(before, other, 'shop', settings), undefined)
+    assert.equal(refusePodChange(pod(), pod({ labels: { a: 'b' } }), 'shop', settings), undefined)
+  })
+
+  it('can be changed where no floor demands injection', () => {
+    for (const [namespace, of] of [
+      ['bank', settings],
+      ['shop', WITHOUT],
+      ['shop', settingsWith({ mutualTls: true }, 'shop')],
+      ['kube-system', settingsWith({ injection: true }, 'mesh')]
+    ] as const)
+      assert.equal(refusePodChange(before, changed, namespace, of), undefined)
   })
 })

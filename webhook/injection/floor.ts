@@ -73,3 +73,19 @@ export function refusedProxy(
     `spec.initContainers["${PROXY_CONTAINER}"]: expected ${differing.join(', ')} of the proxy that Countersign adds: the pod would run another one, ${WHY}; remove the container and the volume ${VOLUME}`
   ]
 }
+
+/**
+ * Why the image of a running pod's proxy may not be changed, as a sentence: images are what can be changed of a pod, and
+ * the kubelet starts the container again with the new one.
+ *
+ * @param image of the proxy that injection adds
+ */
+export function refusedImage(before: Pod, after: Pod, image: string, { injection }: FloorRules): string[] {
+  const imageOf = ({ spec }: Pod): string | undefined =>
+    spec?.initContainers?.find(({ name }) => name === PROXY_CONTAINER)?.image
+  const changed = imageOf(after)
+  if (!injection || changed === undefined || changed === image || changed === imageOf(before)) return []
+  return [
+    `spec.initContainers["${PROXY_CONTAINER}"].image ${JSON.stringify(changed)}: expected ${image}: the pod would run another proxy, ${WHY}`
+  ]
+}

@@ -7,7 +7,7 @@
 // Source: Kubernetes, sidecar containers, CSI ephemeral volumes, Pod Security Standards (restricted).
 
 export { ANNOTATIONS } from './annotations.ts'
-export { type InjectionResult, injectPod } from './inject-pod.ts'
+export { type InjectionResult, injectPod, refusePodChange } from './inject-pod.ts'
 export type { Quantity } from './quantity.ts'
 export { AMOUNTS, type ProxyResources, type ResourceName, resourceProblems } from './resources.ts'
 export {

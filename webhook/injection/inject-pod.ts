@@ -4,7 +4,7 @@ import { type Container, isMirror, type Pod, type Volume } from '../pod/index.ts
 import { readAnnotations } from './annotations.ts'
 import { otherProxies, proxyConflicts } from './conflicts.ts'
 import { findExisting } from './existing.ts'
-import { refusedAnnotations, refusedProxy, refusedSkip } from './floor.ts'
+import { refusedAnnotations, refusedImage, refusedProxy, refusedSkip } from './floor.ts'
 import { attributeProblems, rewriteProbes, UNTOUCHED } from './probes.ts'
 import { proxyContainer, proxyVolume } from './proxy.ts'
 import type { InjectionSettings } from './settings.ts'
@@ -61,6 +61,17 @@ export function injectPod(pod: Pod, namespace: string, settings: InjectionSettin
     existing.kind === 'complete' ? [replacement(pod, existing.volume, volume)] : additions(pod, container, volume)
   // Probes first: they are where they were until a container is put before them.
   return { kind: 'patch', patch: [...probes.operations, ...rest] }
+}
+
+/** Everything that stands in the way of a change of a pod; undefined where nothing does. */
+export function refusePodChange(
+  before: Pod,
+  after: Pod,
+  namespace: string,
+  { floor = NO_FLOOR, image, excludedNamespaces }: InjectionSettings
+): InjectionResult | undefined {
+  if (excludedNamespaces.has(namespace)) return undefined
+  return refusal(refusedImage(before, after, image, floorOf(floor, namespace)))
 }
 
 function refusal(problems: readonly string[]): InjectionResult | undefined {

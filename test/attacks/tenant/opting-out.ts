@@ -13,6 +13,7 @@ interface Pod {
 const INJECT = 'countersign.dev/inject'
 const DRIVER = 'csi.countersign.dev'
 const PREFIX = 'countersign.dev/'
+const OWN_IMAGE = 'envoyproxy/envoy:distroless-v1.40.0'
 
 const labelled = (value: string): Pod => ({ metadata: { labels: { [INJECT]: value } }, spec: {} })
 const annotated = (name: string, value: string): Pod => ({
@@ -96,6 +97,20 @@ describe('a tenant of a namespace under a floor of mutual TLS, injection and end
       t,
       WAYS_OUT.flatMap((a, at) => WAYS_OUT.slice(at + 1).map(b => together(a, b)))
     ))
+
+  it('a tenant who changes the image of the proxy of a running pod cannot replace it', async t => {
+    const running = (image: string): object =>
+      asked(spec({ initContainers: [{ name: 'countersign-proxy', image, restartPolicy: 'Always' }] }))
+    const images = ['mine', 'envoyproxy/envoy', 'envoyproxy/envoy:distroless-v1.40.1', 'registry.example/envoy']
+    for (const door of doors)
+      for (const image of images) {
+        const { allowed, message } = await door.update('/inject', running(image), running(OWN_IMAGE))
+        assert.equal(allowed, false)
+        assert.match(message, /image .*: expected .*the pod would run another proxy/)
+        assert.equal((await door.update('/inject', running(OWN_IMAGE), running(image))).allowed, true)
+      }
+    t.diagnostic(`${images.length * doors.length} variants refused`)
+  })
 
   it('a tenant who asks for a proxy gets it, and may exclude outgoing connections', async t => {
     const honest = [
