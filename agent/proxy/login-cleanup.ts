@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import type { Login } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { HeaderValueOption_HeaderAppendAction as HeaderAppendAction } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
-import { COOKIE_PREFIX, cookieName, SESSION_HEADER } from './login.ts'
+import { COOKIE_PREFIX, cookieName, FORMER_COOKIE_PREFIX, SESSION_HEADER } from './login.ts'
 
 const COOKIES_AS_SENT = 'x-countersign-cookies'
 
@@ -48,7 +48,11 @@ const REFUSED = `'${SESSION_HEADER}' in request.headers && response.code == 401 
 // Cookies are written as in RFC 6265, section 4.2.1. A client that sends several lines of them breaks section 5.4, and of
 // its second and further ones the present spelling has to do: the first alone was remembered.
 const SCRIPT = `
-local PREFIX = "${COOKIE_PREFIX}"
+local PREFIX, FORMER = "${COOKIE_PREFIX}", "${FORMER_COOKIE_PREFIX}"
+
+local function is_of_login(text)
+  return text:sub(1, #PREFIX) == PREFIX or text:sub(1, #FORMER) == FORMER
+end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -58,7 +62,7 @@ function envoy_on_request(handle)
     for pair in line:gmatch("[^;]+") do
       local text = pair:match("^%s*(.-)%s*$")
       local name = text:match("^[^=]*")
-      if text:sub(1, #PREFIX) ~= PREFIX and not known[name] then kept[#kept + 1] = text end
+      if not is_of_login(text) and not known[name] then kept[#kept + 1] = text end
       names[name] = true
     end
     for name in pairs(names) do known[name] = true end

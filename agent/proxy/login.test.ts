@@ -135,7 +135,7 @@ describe('a session', () => {
       assert.ok(given)
       return cookieName(given, 'hmac')
     })
-    for (const name of names) assert.match(name, /^countersign-login-[0-9a-f]{8}-hmac$/)
+    for (const name of names) assert.match(name, /^__Host-countersign-login-[0-9a-f]{8}-hmac$/)
     assert.notEqual(names[0], names[1])
   })
 })

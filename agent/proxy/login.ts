@@ -45,8 +45,15 @@ export function activeLogin({ providers, rules }: EndUserChecks, secrets: LoginS
  */
 export const SESSION_HEADER = 'x-countersign-session'
 
-/** What every cookie of a login begins with, of every policy. */
-export const COOKIE_PREFIX = 'countersign-login-'
+/**
+ * What every cookie of a login begins with, of every policy. Browsers take a cookie whose name begins with `__Host-`
+ * from the host itself alone, over https, for every path (RFC 6265bis, section 4.1.3.2): no page of a sibling domain
+ * and nobody who answers for http can plant one.
+ */
+export const COOKIE_PREFIX = '__Host-countersign-login-'
+
+/** What they began with before. Nothing is read from such cookies; the application does not get them either. */
+export const FORMER_COOKIE_PREFIX = 'countersign-login-'
 
 /** What a login's cookies are called: the same for every proxy of its policy, and different from any other's. */
 export const cookieName = ({ secret }: Login, what: string): string =>

@@ -4,6 +4,8 @@ import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/fil
 import { SESSION_HEADER } from './login.ts'
 import { INVALID_TOKEN } from './token-challenge.ts'
 import { headerKey, isBearer, PAYLOAD, type TokenPlaces, tokenPlaces } from './token-providers.ts'
+import { TOKEN_READING } from './token-reading-script.ts'
+import { UNSEEN_TOKENS } from './unseen-token-script.ts'
 
 /**
  * What Envoy's filter leaves undone:
@@ -14,7 +16,8 @@ import { headerKey, isBearer, PAYLOAD, type TokenPlaces, tokenPlaces } from './t
  *   anything beside the token.
  * - A claim that fits no header is refused: with a control character Envoy would answer 503, a blank at an end would be
  *   lost (RFC 9110, section 5.5), and of a number that is not exact in double precision Envoy writes another.
- * - The scheme Bearer in a spelling that Envoy does not look for is refused: the application may look for it.
+ * - Where no token is needed, one is refused that Envoy does not see and the application may see: with the scheme Bearer,
+ *   a parameter or a cookie in a spelling that Envoy does not look for.
  * - A token that the application is not to have is removed from where it was.
  */
 export const afterVerification = (checks: EndUserChecks): Lua =>
@@ -22,7 +25,7 @@ export const afterVerification = (checks: EndUserChecks): Lua =>
     clearRouteCache: false,
     defaultSourceCode: { specifier: { case: 'inlineString', value: SCRIPT } },
     filterContext: {
-      bearer: checks.providers.some(provider => tokenPlaces(provider).headers.some(isBearer)),
+      optional: optionalContext(checks),
       providers: checks.providers.map(provider => ({
         header: headerKey(provider.name),
         forward: provider.forward,
@@ -35,6 +38,13 @@ export const afterVerification = (checks: EndUserChecks): Lua =>
       }))
     }
   })
+
+/** Where there may be tokens that rules do not need. */
+function optionalContext({ providers, rules }: EndUserChecks): JsonObject {
+  const names = rules.filter(({ required }) => !required).flatMap(rule => rule.providers)
+  const places = providers.filter(({ name }) => names.includes(name)).map(tokenPlaces)
+  return { ...placesContext(places), bearer: places.some(({ headers }) => headers.some(isBearer)) }
+}
 
 /**
  * Providers of whose tokens a request may have one. The session of a login is not among those of the others: with it
@@ -62,70 +72,11 @@ function placesContext(places: readonly TokenPlaces[]): JsonObject {
   }
 }
 
-// Cookies are written as in RFC 6265, section 4.2.1, but several lines of them are taken as well, and made one. In a
-// query, a semicolon is taken for an ampersand by some (HTML 4.01, appendix B.2.2).
-const SCRIPT = `
+const SCRIPT = `${TOKEN_READING}${UNSEEN_TOKENS}
 local MORE_THAN_ONE = "Jwt is there more than once"
 
 local function refuse(handle, why)
   handle:respond({ [":status"] = "401", ["www-authenticate"] = '${INVALID_TOKEN}' }, why)
-end
-
-local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(byte) return string.char(tonumber(byte, 16)) end))
-end
-
-local function name_of(parameter)
-  return decoded(parameter:match("^[^=]*"))
-end
-
-local function cookie_name_of(pair)
-  return (pair:match("^[^=]*"):gsub('[%s"]', ""))
-end
-
-local function values_of(headers, name)
-  local values = {}
-  for index = 0, headers:getNumValues(name) - 1 do values[#values + 1] = headers:getAtIndex(name, index) end
-  return values
-end
-
-local function set_of(names)
-  local set = {}
-  for _, name in ipairs(names) do set[name] = true end
-  return set
-end
-
-local function count(names, wanted)
-  local found, set = 0, set_of(wanted)
-  for _, name in ipairs(names) do
-    if set[name] then found = found + 1 end
-  end
-  return found
-end
-
-local function without(parts, name, unwanted)
-  local kept = {}
-  for _, part in ipairs(parts) do
-    if not unwanted[name(part)] then kept[#kept + 1] = part end
-  end
-  return kept
-end
-
-local function params_of(headers)
-  local path, query = (headers:get(":path") or ""):match("^([^?]*)%?(.*)$")
-  local names, parts = {}, {}
-  for part in (query or ""):gmatch("[^&;]+") do names[#names + 1] = name_of(part) end
-  for part in (query or ""):gmatch("[^&]+") do parts[#parts + 1] = part end
-  return names, parts, path
-end
-
-local function cookies_of(headers)
-  local names, parts = {}, {}
-  for _, line in ipairs(values_of(headers, "cookie")) do
-    for pair in line:gmatch("[^;,]+") do names[#names + 1] = cookie_name_of(pair) end
-    for pair in line:gmatch("[^;]+") do parts[#parts + 1] = pair:match("^%s*(.-)%s*$") end
-  end
-  return names, parts
 end
 
 -- Whether there is something of a token in a value, and whether that is all there is. Envoy looks for the prefix anywhere.
@@ -134,13 +85,13 @@ local function token_in(value, prefixes)
   for _, prefix in ipairs(prefixes) do
     if value:find(prefix, 1, true) ~= nil then
       there = true
-      if value:sub(1, #prefix) == prefix and value:match("^ *[%w%-_%.=]+ *$", #prefix + 1) ~= nil then return true, true end
+      if value:sub(1, #prefix) == prefix and is_token(value:sub(#prefix + 1):match("^ *(.-) *$")) then return true, true end
     end
   end
   return there, not there
 end
 
--- How many tokens there are in these places; nil where one is not alone in its header.
+-- How many tokens there are in these places; nil where there is anything else in one of them.
 local function tokens_in(headers, places)
   local found = 0
   for _, place in ipairs(places.headers) do
@@ -150,8 +101,13 @@ local function tokens_in(headers, places)
       if there then found = found + 1 end
     end
   end
-  if #places.params > 0 then found = found + count((params_of(headers)), places.params) end
-  if #places.cookies > 0 then found = found + count((cookies_of(headers)), places.cookies) end
+  for of, wanted in pairs({ [params_of] = places.params, [cookies_of] = places.cookies }) do
+    if #wanted > 0 then
+      local names, _, values = of(headers)
+      found = found + count(names, wanted)
+      if found < 2 and not are_tokens(names, values, wanted) then return nil end
+    end
+  end
   return found
 end
 
@@ -165,7 +121,7 @@ local function remove_token(headers, places)
     end
   end
   if #places.params > 0 then
-    local names, parts, path = params_of(headers)
+    local names, parts, _, path = params_of(headers)
     if count(names, places.params) > 0 then
       local kept = without(parts, name_of, set_of(places.params))
       headers:replace(":path", #kept == 0 and path or path .. "?" .. table.concat(kept, "&"))
@@ -206,33 +162,24 @@ local function fits_no_header(headers, payload, outputs)
   return false
 end
 
-local function is_odd_bearer(value)
-  local scheme, rest = value:match("^%s*(%a+)(.*)$")
-  if scheme == nil or scheme:lower() ~= "bearer" or rest == "" then return false end
-  return rest:sub(1, 1) ~= " " or (scheme ~= "Bearer" and scheme ~= "bearer" and scheme ~= "BEARER")
-end
-
 function envoy_on_request(handle)
   local headers, context = handle:headers(), handle:filterContext()
-  if context:get("bearer") then
-    for _, value in ipairs(values_of(headers, "authorization")) do
-      if is_odd_bearer(value) then return refuse(handle, "Jwt has a scheme that is written in no usual way") end
-    end
-  end
-  local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
-  if verified == nil then return end
+  local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn") or {}
   for _, provider in ipairs(context:get("providers")) do
     local header = verified[provider.header]
     if header ~= nil then
       if header.crit ~= nil then return refuse(handle, "Jwt has extensions that must be understood, and are not") end
       local found = tokens_in(headers, provider.all)
-      if found == nil then return refuse(handle, "Jwt is not alone in its header") end
+      if found == nil then return refuse(handle, "Jwt is not alone in its place") end
       if found > 1 then return refuse(handle, MORE_THAN_ONE) end
       if fits_no_header(headers, verified["${PAYLOAD}"], provider.outputs) then
         return refuse(handle, "Jwt has a claim that fits no header")
       end
       if not provider.forward then remove_token(headers, provider.own) end
     end
+  end
+  if has_odd_token(headers, context:get("optional")) then
+    return refuse(handle, "Jwt is in a place that is written in no usual way")
   end
 end
 `

@@ -77,9 +77,21 @@ describe('somebody with a browser', () => {
       ['true true Lax']
     )
     for (const { name, value } of cookies) {
-      assert.match(name, /^countersign-login-/)
+      assert.match(name, /^__Host-countersign-login-/)
       assert.doesNotMatch(value, /eyJ/)
     }
+  })
+
+  it('keeps no cookie of such a name from a sibling domain or by http (RFC 6265bis, section 4.1.3.2)', async () => {
+    for (const origin of ['https://evil.shop.test', 'http://www.shop.test']) {
+      await page.route(`${origin}/**`, route => route.fulfill({ contentType: 'text/html', body: '<p>hello</p>' }))
+      await page.goto(`${origin}/`)
+      for (const attributes of ['path=/; domain=shop.test', 'path=/; domain=shop.test; secure', 'path=/'])
+        await page.evaluate(`document.cookie = "__Host-countersign-login-00000000-hmac=planted; ${attributes}"`)
+      await page.evaluate('document.cookie = "planted=1; path=/; domain=shop.test"')
+    }
+    const names = (await person.cookies('https://www.shop.test/')).map(({ name }) => name)
+    assert.deepEqual(names, ['planted'])
   })
 
   it('keeps the cookies of the application', async () => {

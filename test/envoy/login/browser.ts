@@ -22,7 +22,7 @@ const NAVIGATION = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'sec-f
 const SCRIPT = { accept: '*/*', 'sec-fetch-mode': 'cors' }
 const MOST_REDIRECTS = 10
 
-/** Keeps cookies as a browser does, for each host, and shows its requests as a browser's. */
+/** Keeps cookies as a browser does, and complains of those that it would not keep, for each host, and shows its requests as a browser's. */
 export class Browser {
   /** By name, for each host. */
   readonly #cookies = new Map<string, Map<string, string>>()
@@ -107,6 +107,10 @@ export const locationOf = ({ url, status, headers }: Visit): string => {
 function keep(jar: Map<string, string>, lines: readonly string[]): void {
   for (const line of lines) {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+    // RFC 6265bis, section 5.7: browsers ignore such a line, also where it would delete a cookie.
+    if (/^__host-/i.test(name) && !(/; *secure(?:;|$)/i.test(line) && /; *path=\/(?:;|$)/i.test(line)))
+      throw new Error(`a browser does not keep ${line}`)
+    if (/; *domain=/i.test(line)) throw new Error(`sent to other hosts as well: ${line}`)
     if (/; *(?:expires=Thu, 01 Jan 1970|max-age=0)/i.test(line)) jar.delete(name)
     else jar.set(name, value)
   }

@@ -71,7 +71,7 @@ describe('a pod with a login', () => {
     const kept = (back.headers['set-cookie'] ?? []).filter(line => !line.includes('=deleted'))
     assert.equal(kept.length, 4)
     for (const line of kept) {
-      assert.match(line, /^countersign-login-[0-9a-f]{8}-(?:hmac|expires|access|id)=/)
+      assert.match(line, /^__Host-countersign-login-[0-9a-f]{8}-(?:hmac|expires|access|id)=/)
       assert.match(line, /;path=\/;Max-Age=\d+;secure;HttpOnly;SameSite=Lax$/)
       assert.doesNotMatch(line, /opaque-access-token|eyJ/)
     }
@@ -89,6 +89,20 @@ describe('a pod with a login', () => {
       []
     )
     assert.doesNotMatch(JSON.stringify(seen), /countersign-login|opaque-access-token/)
+  })
+
+  it('reads nothing from cookies of former names, and gives the application none of them', async () => {
+    await browser.open(PAGE)
+    const former = [...browser.cookies(HOST)].map(([name, value]) => `${name.replace('__Host-', '')}=${value}`)
+    const stranger = newBrowser(pod)
+    const headers = { cookie: [...former, 'theme=dark'].join('; ') }
+    assertSentAway(await stranger.navigate(PAGE, { headers }))
+    assertRefused(await stranger.fetch(PAGE, { headers }))
+    for (const path of ['/open/page', '/orders']) {
+      const own = [...browser.cookies(HOST)].map(pair => pair.join('=')).join('; ')
+      const { seen } = await browser.navigate(`${SITE}${path}`, { headers: { cookie: `${headers.cookie}; ${own}` } })
+      assert.equal(seen?.headers.cookie, 'theme=dark')
+    }
   })
 
   it('takes the cookies of a client that writes them in several lines, as none should', async () => {
@@ -223,7 +237,7 @@ describe('a pod with a login', () => {
       const refused = await browser.open(PAGE)
       assertRefused(refused)
       if (which !== 'is not there')
-        assert.match(String(refused.headers['set-cookie']), /^countersign-login-.*-hmac=; .*Max-Age=0/)
+        assert.match(String(refused.headers['set-cookie']), /^__Host-countersign-login-.*-hmac=; .*Max-Age=0/)
       assertRefused(await browser.fetch(PAGE))
     })
 
@@ -454,6 +468,37 @@ describe('a pod with a login', () => {
       assert.equal((await browser.navigate(PAGE)).status, 200)
       assertSentAway(await browser.navigate(PAGE, { method: 'POST' }))
       assertRefused(await browser.fetch(PAGE, { method: 'POST' }))
+    })
+
+    it('sends nobody away on an exempt port, and takes no session there', async () => {
+      const exemptPorts = [pod.port('unknown')]
+      await applyLogin(pod, issuer, { rule: { excludePaths: [], exemptPorts } })
+      await browser.open(PAGE)
+      const place = { address: pod.address, port: pod.port('unknown') }
+      const stranger = newBrowser(pod)
+      for (const one of [browser, stranger]) {
+        one.hosts.set(HOST, place)
+        for (const path of ['/orders', '/oauth2/callback?code=x&state=y', '/oauth2/sign-out', '/a;b']) {
+          const { seen, headers } = await one.navigate(`${SITE}${path}`)
+          assert.equal(seen?.url, path)
+          assert.equal(seen?.headers.cookie, undefined)
+          assert.equal(seen?.headers['x-user'], undefined)
+          assert.equal(headers['set-cookie'], undefined)
+        }
+        one.hosts.set(HOST, { address: pod.address, port: pod.port('http') })
+      }
+      assertSentAway(await stranger.navigate(PAGE, { headers: { 'x-countersign-port': String(place.port) } }))
+      assert.equal((await browser.navigate(PAGE)).status, 200)
+    })
+
+    it('sends nobody away who asks for another method', async () => {
+      await applyLogin(pod, issuer, { rule: { methods: ['GET', 'POST'] } })
+      for (const headers of [{ 'x-http-method-override': 'PUT' }, { x_method_override: 'x' }])
+        for (const method of ['GET', 'PUT']) {
+          const { status, seen } = await browser.navigate(PAGE, { method, headers })
+          assert.equal(seen, undefined)
+          assert.ok(status === 302 || status === 401, String(status))
+        }
     })
 
     it('lets browsers ask whether they may send a request', async () => {

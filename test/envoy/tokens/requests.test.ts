@@ -319,14 +319,38 @@ const PLACES_OF_TOKENS: readonly Row[] = [
     source: 'RFC 9110, section 5.3: one only',
     request: at('/forwarded/x', ['authorization', 'Basic YWRhOg=='], ['authorization', `Bearer ${GOOD}`]),
     status: 401,
-    reason: /^Jwt is not alone in its header$/
+    reason: /^Jwt is not alone in its place$/
+  },
+  ...[`a=1;access_token=${BAD}`, `access%20token=${BAD}`, `access.token=${BAD}`, `access_token[]=${BAD}`].map(
+    query => ({
+      says: `a wrong token in a parameter that Envoy does not see, where none is needed: ${shortened(query)}`,
+      source: 'HTML 4.01, appendix B.2.2; PHP: an application may see it',
+      request: at(`/optional/x?${query}`),
+      status: 401,
+      reason: /^Jwt is in a place that is written/
+    })
+  ),
+  ...[`session =${BAD}`, `"session"=${BAD}`, `a=1,session=${BAD}`].map(cookie => ({
+    says: `a wrong token in a cookie that Envoy does not see, where none is needed: ${shortened(cookie)}`,
+    source: 'RFC 6265, section 5.2',
+    request: withCookie('/two/x', cookie),
+    status: 401,
+    reason: /^Jwt is in a place that is written/
+  })),
+  {
+    says: 'parameters and cookies of other names, where no token is needed',
+    request: at('/optional/x?a.b[]=1;c&access_tokens=x&my_access_token=y', [
+      'cookie',
+      'sessions=1; a="session=1"; b={"session":1}'
+    ]),
+    status: 200
   },
   ...['bEaReR ', 'Bearer\t', 'BEARER:', 'BeareR  '].map(prefix => ({
     says: `a wrong token with a scheme of no usual spelling, where none is needed: ${JSON.stringify(prefix)}`,
     source: 'RFC 9110, section 11.1: an application may take it',
     request: at('/optional/x', ['authorization', `${prefix}${BAD}`]),
     status: 401,
-    reason: /^Jwt has a scheme/
+    reason: /^Jwt is in a place that is written/
   })),
   {
     says: 'a good token, and a bad one in another header',
