@@ -593,7 +593,10 @@ describe('the webhook on the Kubernetes API', () => {
     server.put('/api/v1/pods', {
       metadata: { name: 'db-1', namespace: 'shop' },
       spec: {
-        initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }],
+        serviceAccountName: 'db',
+        initContainers: [
+          { name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }
+        ],
         containers: [{ name: 'db', ports: [{ name: 'tcp', containerPort: 5432 }] }],
         volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }]
       }

@@ -46,7 +46,8 @@ const NO_GAPS: ReadonlySet<string> = new Set([
   'policy-overridden',
   'login-ignored',
   'login-unavailable',
-  'fields-dropped'
+  'fields-dropped',
+  'below-floor'
 ])
 /** What the condition PortsChecked says better. */
 const OF_PORTS = 'end-users-unchecked'

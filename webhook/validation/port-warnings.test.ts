@@ -21,7 +21,9 @@ function pod({ labels = { app: 'orders' }, proxy = true, ports: given = ports, p
   const { value } = podFromManifest({
     metadata: { name: 'orders-1', namespace: 'shop', labels },
     spec: {
-      initContainers: proxy ? [{ name: 'countersign-proxy', restartPolicy: 'Always' }] : [],
+      initContainers: proxy
+        ? [{ name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }]
+        : [],
       containers: [{ name: 'app', ports: given }],
       volumes: proxy ? [{ name: 'countersign', csi: { driver: 'csi.countersign.dev' } }] : []
     },

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock/index.ts'
 import {
   type Labels,
   type Pod,
-  podFromManifest,
+  podFromApi,
   type Service,
   serviceFromManifest
 } from '../../shared/inventory/index.ts'
@@ -56,7 +56,7 @@ export function workloadFinder({ client, clock }: WorkloadFinderOptions): Worklo
         list(COLLECTIONS.services)
       ])
       return {
-        pods: pods.flatMap(pod => podFromManifest(pod).value ?? []),
+        pods: pods.flatMap(pod => podFromApi(pod).value ?? []),
         services: services.flatMap(service => serviceFromManifest(service).value ?? []),
         isPartial: pods.length >= PAGE_SIZE || services.length >= PAGE_SIZE
       }
