@@ -87,6 +87,11 @@ export class Namespace {
     return this.#tell(user, ['call', url, ...(from === undefined ? [] : [from])])
   }
 
+  /** Sends a text as it is. */
+  say(user: number, address: string, port: number, text: string): Promise<Answer> {
+    return this.#tell(user, ['say', address, String(port), JSON.stringify(text)])
+  }
+
   callUdp(user: number, address: string, port: number): Promise<Answer> {
     return this.#tell(user, ['udp-call', address, String(port)])
   }
