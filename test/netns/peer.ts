@@ -5,12 +5,13 @@
 //   peer.ts call URL [SOURCE]     one request on a connection of its own, from the address SOURCE
 //   peer.ts ask URL HEADERS       one GET with headers, given as JSON; prints status and body, or the error
 //   peer.ts session URL           one request on the same connection for every line of standard input
+//   peer.ts say HOST PORT TEXT    sends TEXT, which is JSON, as it is, and tells who answered
 //   peer.ts udp-serve HOST PORT   sends datagrams back
 //   peer.ts udp-call HOST PORT    sends one and waits for it
 
 import { createSocket } from 'node:dgram'
 import { Agent, createServer, get } from 'node:http'
-import { isIPv6 } from 'node:net'
+import { connect, isIPv6 } from 'node:net'
 import { createInterface } from 'node:readline'
 
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -31,6 +32,8 @@ export interface Answer {
   readonly destination?: string
   /** The address that a server of this program saw at the other end. */
   readonly from?: string
+  /** Of an answer to `say`. */
+  readonly status?: string
   /** The port of this end. */
   readonly localPort?: number
 }
@@ -54,9 +57,34 @@ function request(url: string, agent: Agent, localAddress?: string): Promise<Answ
   })
 }
 
+/** Of what comes back as text: the headers of a server of this program, or the status of somebody else. */
+function answerTo(host: string, port: number, text: string): Promise<Answer> {
+  return new Promise(resolve => {
+    let all = ''
+    const socket = connect({ host, port, timeout: 10_000 }, () => socket.write(text))
+    const settle = (error?: string): void => {
+      socket.destroy()
+      const by = /^x-by: (.*)$/im.exec(all)?.[1]?.trim()
+      const status = /^HTTP\/1\.[01] (\d{3})/.exec(all)?.[1]
+      resolve({
+        ...(by === undefined ? {} : { by }),
+        ...(status === undefined ? {} : { status }),
+        ...(error === undefined ? {} : { error })
+      })
+    }
+    socket.on('data', part => {
+      all += part.toString('latin1')
+      if (all.includes('\r\n\r\n')) settle()
+    })
+    socket.on('timeout', () => settle('TIMEOUT'))
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message))
+    socket.on('close', () => settle('CLOSED'))
+  })
+}
+
 const bare = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '')
 
-async function main([mode, first = '', second]: readonly string[]): Promise<void> {
+async function main([mode, first = '', second, third = '']: readonly string[]): Promise<void> {
   switch (mode) {
     case 'serve': {
       const server = createServer((incoming, response) => {
@@ -90,6 +118,9 @@ async function main([mode, first = '', second]: readonly string[]): Promise<void
       agent.destroy()
       return
     }
+    case 'say':
+      say(await answerTo(first, Number(second), JSON.parse(third)))
+      return
     case 'udp-serve': {
       const socket = createSocket(isIPv6(first) ? 'udp6' : 'udp4')
       socket.on('message', (message, { port, address }) => socket.send(message, port, address))

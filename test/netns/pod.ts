@@ -102,6 +102,11 @@ export class Namespace {
     this.run('sh', '-c', `echo ${value} > /proc/sys/net/${parameter}`)
   }
 
+  /** Sends a text as it is. */
+  say(user: number, address: string, port: number, text: string): Promise<Answer> {
+    return this.#tell(user, ['say', address, String(port), JSON.stringify(text)])
+  }
+
   callUdp(user: number, address: string, port: number): Promise<Answer> {
     return this.#tell<Answer>(user, ['udp-call', address, String(port)])
   }
