@@ -26,12 +26,21 @@ export function isNetwork(text: string): boolean {
 
 /** Whether one of the networks contains the address. Each network is as `isNetwork` accepts it. */
 export function networksContain(networks: readonly string[], address: string): boolean {
+  const list = lists.get(networks) ?? blockList(networks)
+  lists.set(networks, list)
+  return list.check(address, familyOf(address))
+}
+
+// Every pod of a Node is compared with the same list of networks, whenever anything changes.
+const lists = new WeakMap<readonly string[], BlockList>()
+
+function blockList(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const network of networks) {
     const [base = '', prefix] = network.split('/')
     list.addSubnet(base, Number(prefix), familyOf(base))
   }
-  return list.check(address, familyOf(address))
+  return list
 }
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6')
