@@ -40,12 +40,18 @@ async function checking(server: FakeApiServer) {
   closers.push(() => client.close())
   const { log, lines } = recordingLogger()
   const seen = new Map<string, boolean>()
-  const observer = { onDefinition: (kind: string, prunes: boolean) => void seen.set(kind, prunes) }
+  let observed = 0
+  const observer = {
+    onDefinition: (kind: string, prunes: boolean) => {
+      observed++
+      seen.set(kind, prunes)
+    }
+  }
   const check = new DefinitionCheck({ client, clock, random: () => 0, log, observer })
   closers.push(() => check.close())
   const warnings = () => lines.filter(({ level }) => level === 'warn')
-  const looks = () => server.requests.filter(({ path }) => path.startsWith(PATH)).length
-  const looked = (times: number) => eventually(() => looks() >= 3 * times && clock.pending > 0, `${times} looks`)
+  /** Every definition was read so often, and the clock is waited for. */
+  const looked = (times: number) => eventually(() => observed >= 3 * times && clock.pending > 0, `${times} looks`)
   return { check, clock, seen, warnings, looked }
 }
 
@@ -88,7 +94,6 @@ describe('definitions of policies', () => {
     const server = await FakeApiServer.start()
     const { check, clock, seen, warnings, looked } = await checking(server)
     await looked(1)
-    await eventually(() => seen.size === 3, 'every answer')
     assert.deepEqual([[...check.current()], warnings().length], [[], 0])
     server.intercept = (request, response) => {
       if (!request.url?.startsWith(PATH)) return false
@@ -96,10 +101,12 @@ describe('definitions of policies', () => {
       return true
     }
     seen.clear()
-    for (let time = 2; time < 5; time++) {
-      await clock.advance(300_000)
-      await looked(time)
-    }
+    const asked = () => server.requests.filter(({ path }) => path.startsWith(PATH)).length
+    await clock.advance(300_000)
+    await eventually(() => warnings().length === 3 && clock.pending > 0, 'every warning')
+    await clock.advance(300_000)
+    await eventually(() => asked() === 9, 'the third look')
+    await check.close()
     assert.deepEqual(
       warnings().map(({ definition, forbidden }) => [definition, forbidden]),
       NAMES.map(name => [name, true])

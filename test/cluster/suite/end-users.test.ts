@@ -315,7 +315,9 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
     await until('the policy to be stored', async () => (await applied(policy)).done || undefined, { timeoutMs: 20_000 })
     await becomes(401, () => storefront())
     assert.equal(await storefront(ada), 401)
-    const conditions = await conditionsAfter('requestauthentication', 1, 'Accepted', 'InvalidClosed')
+    // What it selects is told after what is wrong with it.
+    const conditions = await conditionsAfter('requestauthentication', 1, 'WorkloadsSelected', 'WorkloadsSelected')
+    assert.equal(reasonsOf(conditions)['Accepted'], 'False InvalidClosed')
     assert.match(
       conditions['Accepted']?.message ?? '',
       /^spec\.selectors: unknown field; .*refuse every request with 401$/
