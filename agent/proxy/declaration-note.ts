@@ -18,7 +18,7 @@ import type { WorkloadPort } from './workload-ports.ts'
 export function declarationNote(ports: readonly WorkloadPort[]): FilterChain {
   const notes = ports.map(({ number, protocol, reason, traffic }) => [
     number,
-    `${nameOf(protocol)}: ${reason}${TRAFFIC[traffic]}`
+    `${nameOf(protocol)}: ${reason}${restriction(protocol, traffic)}`
   ])
   return create(FilterChainSchema, {
     ...blackHole(PORTS.inbound),
@@ -26,10 +26,11 @@ export function declarationNote(ports: readonly WorkloadPort[]): FilterChain {
   })
 }
 
-const TRAFFIC: Readonly<Record<PortTraffic, string>> = {
-  any: '',
-  http: '; policies on end users hold: HTTP only',
-  none: '; closed: policies on end users require a token, which only HTTP can carry'
+/** What policies on end users change; ports that are declared HTTP carry that in any case. */
+function restriction(protocol: Protocol, traffic: PortTraffic): string {
+  if (traffic === 'none') return '; closed: policies on end users require a token, which only HTTP can carry'
+  const declared = protocol === Protocol.HTTP || protocol === Protocol.HTTP2
+  return traffic === 'http' && !declared ? '; policies on end users hold: HTTP only' : ''
 }
 
 // proto3 enums are open.
