@@ -17,8 +17,14 @@ const READY_MS = 180_000
 /** A real API server with its store, and nothing else of a cluster: no node, no controller. */
 export interface ApiServer {
   kubectl(args: readonly string[], object?: object): Promise<Outcome>
-  /** One request as it is, by the administrator. */
-  send(method: string, path: string, body?: unknown, contentType?: string): Promise<{ status: number; body: string }>
+  /** One request as it is, by the administrator, or by a user whom the administrator impersonates. */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    contentType?: string,
+    user?: string
+  ): Promise<{ status: number; body: string }>
   stop(): Promise<void>
 }
 
@@ -85,9 +91,10 @@ export async function startApiServer(): Promise<ApiServer> {
     const ready = async (): Promise<true | undefined> =>
       (await kubectl(['get', '--raw', '/readyz'])).code === 0 || undefined
     await until(ready, READY_MS, () => new Error(`no API server: ${readFileSync(file('kube-apiserver.log'), 'utf8')}`))
-    const send: ApiServer['send'] = (method, path, body, contentType = 'application/json') =>
+    const send: ApiServer['send'] = (method, path, body, contentType = 'application/json', user) =>
       new Promise((resolve, reject) => {
-        const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': contentType }
+        const impersonated = user === undefined ? {} : { 'impersonate-user': user }
+        const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': contentType, ...impersonated }
         const asked = request(
           { host: ADDRESS, port, method, path, headers, rejectUnauthorized: false },
           async response => {

@@ -1,11 +1,5 @@
 import type { Clock } from '../../shared/clock/index.ts'
-import {
-  type Labels,
-  type Pod,
-  podFromApi,
-  type Service,
-  serviceFromManifest
-} from '../../shared/inventory/index.ts'
+import { type Labels, type Pod, podFromApi, type Service, serviceFromManifest } from '../../shared/inventory/index.ts'
 import {
   COLLECTIONS,
   type Collection,
