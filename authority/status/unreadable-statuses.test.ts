@@ -16,7 +16,7 @@ const pods = [
     spec: {
       serviceAccountName: app,
       nodeName: 'node-1',
-      initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }],
+      initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }],
       containers: [{ name: 'app' }],
       volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes: {} } }]
     },

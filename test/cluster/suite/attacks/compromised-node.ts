@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { until } from '../../../../cli/local/index.ts'
+import { componentPod } from '../pods.ts'
 import { becomes, statusOfCall } from './calls.ts'
 import { ATTACKER, LEDGER_PORT, type Victims } from './victims.ts'
 
@@ -92,9 +93,9 @@ export function compromisedNodeAttacks(victims: () => Victims): void {
       const podIP = orders.status.podIP
       await writeStatus(ATTACKER, mallory.metadata.name, { podIP, podIPs: [{ ip: podIP }] })
       const told = await until('the operator to be told', async () => {
-        const output = await cluster.kubectl([
-          ...['logs', '-n', 'countersign-system', '-l', 'app.kubernetes.io/component=authority', '--tail=-1']
-        ])
+        // Of the one on the other node: the kubelet of this one answers nobody.
+        const authority = await componentPod(cluster, 'authority', 'node1')
+        const output = await cluster.kubectl(['logs', '-n', 'countersign-system', authority ?? '', '--tail=-1'])
         return output.split('\n').find(line => line.includes(mallory.metadata.name) && /address/.test(line))
       })
       assert.match(told, new RegExp(orders.status.podIP.replaceAll('.', '\\.')))

@@ -73,6 +73,7 @@ export function tenantAttacks(victims: () => Victims): void {
     }
     t.diagnostic(`${Object.keys(declarations).length} declarations of another protocol let nobody in`)
     await becomes('ledger to serve who has a token', 200, () => call({ authorization: `Bearer ${goodToken()}` }))
+    await cluster.kubectl(['delete', 'eua', '-n', 'shop', 'ledger'])
   })
 
   it('a tenant whose policy has fields that nobody knows is told so, and opens nothing by it', async t => {
