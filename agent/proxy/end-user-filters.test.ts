@@ -37,7 +37,6 @@ describe('the filters for end users', () => {
     const places = END_USER_FILTERS.map(({ name }) => name)
     assert.deepEqual(places, [
       'end-users/claimed-headers',
-      'end-users/login',
       'end-users/login-cookies',
       'end-users/tokens',
       'end-users/verified',

@@ -13,7 +13,6 @@ import {
 } from '../../shared/proto/gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js'
 import { JwtAuthenticationSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 import { LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
-import { OAuth2Schema } from '../../shared/proto/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.js'
 import {
   type HttpFilter,
   HttpFilterSchema
@@ -23,7 +22,7 @@ import { FROM_AGENT } from './config-source.ts'
 import { likeHeader, misspelledHeader } from './header-spelling.ts'
 import { activeLogin, withSession } from './login.ts'
 import { endOfRefused, INTERNAL_HEADERS, REMEMBERED_COOKIES, WITHOUT_LOGIN_COOKIES } from './login-cleanup.ts'
-import { loginFilter, NO_LOGIN } from './login-filter.ts'
+import { loginFilter } from './login-filter.ts'
 import { memoize, memoizePair } from './memoize.ts'
 import type { KeySets, LoginSecrets, MeshState } from './mesh-state.ts'
 import { METHOD_HEADER, SET_METHOD } from './methods.ts'
@@ -34,7 +33,6 @@ import { afterVerification } from './verified-token-script.ts'
 
 /** Names by which listeners refer to the filters of a workload. */
 const CLAIMED_HEADERS = 'end-users/claimed-headers'
-const LOGIN = 'end-users/login'
 const LOGIN_COOKIES = 'end-users/login-cookies'
 const TOKENS = 'end-users/tokens'
 const VERIFIED = 'end-users/verified'
@@ -46,12 +44,33 @@ const AFTER_LOGIN = 'end-users/after-login'
  */
 export const END_USER_FILTERS: readonly HttpFilter[] = [
   place(CLAIMED_HEADERS, HeaderMutationSchema),
-  place(LOGIN, OAuth2Schema),
   place(LOGIN_COOKIES, LuaSchema, HeaderMutationSchema),
   place(TOKENS, JwtAuthenticationSchema),
   place(VERIFIED, LuaSchema, HeaderMutationSchema),
   place(AFTER_LOGIN, HeaderMutationSchema)
 ]
+
+/** Stands for the filter of a login where a workload has none. */
+export const NO_LOGIN: HttpFilter = create(HttpFilterSchema)
+
+/** The same with the filter of a login, which comes after the claimed headers are removed. */
+export const endUserFiltersWith = (login: HttpFilter): readonly HttpFilter[] =>
+  login === NO_LOGIN
+    ? END_USER_FILTERS
+    : END_USER_FILTERS.flatMap(each => (each.name === CLAIMED_HEADERS ? [each, login] : [each]))
+
+/**
+ * The filter of a workload's login, which stands in the chains themselves. By reference, it would crash the proxy
+ * (Envoy 1.40): it adds its secrets to the init manager of the listener that its chain came with, which is gone once
+ * the listener was updated in place and the chain was kept. So a change of a login replaces the chains of HTTP.
+ */
+export const loginOf = ({ endUsers }: Workload, { loginSecrets }: Pick<MeshState, 'loginSecrets'>): HttpFilter =>
+  endUsers === undefined ? NO_LOGIN : loginFor(endUsers, loginSecrets)
+
+const loginFor = memoizePair((checks: EndUserChecks, loginSecrets: LoginSecrets): HttpFilter => {
+  const active = activeLogin(checks, loginSecrets)
+  return active === undefined ? NO_LOGIN : loginFilter(active)
+})
 
 /**
  * The filters that remove headers which only the proxy may set, without those that look at tokens: for the port of
@@ -87,7 +106,6 @@ const filtersFor = memoizePair((given: EndUserChecks, keySets: KeySets) =>
     const checks = active === undefined ? given : withSession(given, active)
     return [
       filter(CLAIMED_HEADERS, HeaderMutationSchema, withoutClaimedHeaders(checks, active?.login)),
-      filter(LOGIN, OAuth2Schema, active === undefined ? NO_LOGIN : loginFilter(active)),
       active === undefined || active.login.forwardTokens
         ? filter(LOGIN_COOKIES, HeaderMutationSchema, NOTHING)
         : filter(LOGIN_COOKIES, LuaSchema, WITHOUT_LOGIN_COOKIES),

@@ -25,7 +25,7 @@ import {
 import { type Direction, requestLog } from './access-log.ts'
 import { hostRange } from './address.ts'
 import { milliseconds, NEVER } from './duration.ts'
-import { CLAIM_REMOVING_FILTERS, END_USER_FILTERS } from './end-user-filters.ts'
+import { CLAIM_REMOVING_FILTERS, endUserFiltersWith, NO_LOGIN } from './end-user-filters.ts'
 import { misspelledHeader } from './header-spelling.ts'
 import { SET_LOCAL_PORT, WITHOUT_LOCAL_PORT } from './local-port.ts'
 import { localReply } from './local-reply.ts'
@@ -54,6 +54,8 @@ export interface HttpOptions {
   readonly routes: RouteSource
   /** CONNECT requests are let in, for routes that end them. */
   readonly connect?: boolean
+  /** Inbound: the filter of the workload's login. */
+  readonly login?: HttpFilter
 }
 
 /** Towards the application; `peer`: the other end has shown a certificate, and the application is told whose. */
@@ -63,7 +65,7 @@ export const inboundHttp = (peer: 'verified' | 'unknown', options: HttpOptions):
     // Policies compare paths: what they see and what the application sees must be one thing (RFC 3986, section 6).
     normalizePath: true,
     earlyHeaderMutationExtensions: [WITHOUT_FORGERIES, LOCAL_PORT],
-    httpFilters: [...END_USER_FILTERS, ROUTER],
+    httpFilters: [...endUserFiltersWith(options.login ?? NO_LOGIN), ROUTER],
     accessLog: [requestLog('inbound'), UNKNOWN_KEY_LOG]
   })
 

@@ -6,6 +6,7 @@ import {
   type FilterChain,
   FilterChainSchema
 } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { HttpFilter } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { inboundHttp } from './http.ts'
 import { SNI_SUFFIX } from './names.ts'
 import { applicationRoute } from './route.ts'
@@ -89,15 +90,15 @@ interface ChainContent {
   readonly match: MessageInitShape<typeof FilterChainSchema>['filterChainMatch'] & object
   readonly sockets?: ServerSockets
   /** Absent: connections are closed. */
-  readonly filter?: (cluster: string) => Filter
+  readonly filter?: (cluster: string, login: HttpFilter) => Filter
 }
 
 const tcp = (cluster: string): Filter => tcpFilter('inbound', cluster)
 const tcpOverMutualTls = (cluster: string): Filter => tcpFilter('inbound', cluster, { mutualTls: true })
 const http =
   (peer: 'verified' | 'unknown') =>
-  (cluster: string): Filter =>
-    inboundHttp(peer, { routes: { case: 'routeConfig', value: applicationRoute(cluster) } })
+  (cluster: string, login: HttpFilter): Filter =>
+    inboundHttp(peer, { login, routes: { case: 'routeConfig', value: applicationRoute(cluster) } })
 
 // What is neither is closed; every connection is one of the two once the TLS inspector has seen it.
 const TLS = { transportProtocol: 'tls' }
@@ -170,6 +171,8 @@ export interface InboundPort {
   readonly mode: MutualTlsMode
   readonly minimumTls: MinimumTls
   readonly cluster: string
+  /** The filter of the workload's login, in chains of HTTP. */
+  readonly login: HttpFilter
   /** Matched on where one listener serves many ports. */
   readonly destinationPort?: number
 }
@@ -183,7 +186,7 @@ export function inboundChains(port: InboundPort): readonly FilterChain[] {
       name: `${port.name}/${chain}`,
       filterChainMatch: { ...match, ...destination },
       ...(sockets === undefined ? {} : { transportSocket: sockets[port.minimumTls] }),
-      filters: filter === undefined ? [] : [filter(port.cluster)]
+      filters: filter === undefined ? [] : [filter(port.cluster, port.login)]
     })
   })
 }

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
 import type { Login } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import {
   OAuth2Config_AuthType as AuthType,
@@ -7,6 +8,10 @@ import {
   OAuth2Schema,
   CookieConfig_SameSite as SameSite
 } from '../../shared/proto/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.js'
+import {
+  type HttpFilter,
+  HttpFilterSchema
+} from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { type PathMatcher, PathMatcherSchema } from '../../shared/proto/gen/envoy/type/matcher/v3/path_pb.js'
 import { secretFromAgent } from './config-source.ts'
 import { milliseconds } from './duration.ts'
@@ -15,15 +20,18 @@ import { notSentAway, unconcerned } from './login-requests.ts'
 import { clientSecretName, sessionKeyName } from './names.ts'
 import { tokenEndpointClusterName } from './token-endpoint.ts'
 
-/** Does nothing: Envoy's filter is off while it has no configuration. */
-export const NO_LOGIN: OAuth2 = create(OAuth2Schema)
-
 /**
  * The authorization code flow with PKCE (RFC 7636), and the session that comes of it, in cookies that only the proxies
  * of the policy can read (Envoy, extensions/filters/http/oauth2/v3). The filter verifies no token: it hands the ID
  * token of a session on, to the one that does.
  */
-export function loginFilter(active: ActiveLogin): OAuth2 {
+export const loginFilter = (active: ActiveLogin): HttpFilter =>
+  create(HttpFilterSchema, {
+    name: 'end-users/login',
+    configType: { case: 'typedConfig', value: anyPack(OAuth2Schema, configOf(active)) }
+  })
+
+function configOf(active: ActiveLogin): OAuth2 {
   const { login } = active
   return create(OAuth2Schema, {
     config: {

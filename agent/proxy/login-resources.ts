@@ -1,9 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { anyPack } from '@bufbuild/protobuf/wkt'
 import type { EndUserChecks, LoginSecret, Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { FilterChainSchema } from '../../shared/proto/gen/envoy/config/listener/v3/listener_components_pb.js'
-import { OAuth2Schema } from '../../shared/proto/gen/envoy/extensions/filters/http/oauth2/v3/oauth_pb.js'
-import { HttpFilterSchema } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { SecretSchema } from '../../shared/proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { createResource, type Resource } from '../../shared/xds/index.ts'
 import { plainHttp } from './http.ts'
@@ -55,13 +52,11 @@ const resourcesFor = memoizePair((checks: EndUserChecks, loginSecrets: LoginSecr
  * refers to as it comes, but not those of a filter that comes by reference to a listener that is there already.
  */
 function secretsListener(active: ActiveLogin): Resource {
-  const filter = create(HttpFilterSchema, {
-    name: 'login',
-    configType: { case: 'typedConfig', value: anyPack(OAuth2Schema, loginFilter(active)) }
-  })
   const name = NAMES.listener.loginSecrets
   return internalListener(name, 'inbound', {
-    filterChains: [create(FilterChainSchema, { name, filters: [plainHttp(name, anyHost(name, []), [filter])] })]
+    filterChains: [
+      create(FilterChainSchema, { name, filters: [plainHttp(name, anyHost(name, []), [loginFilter(active)])] })
+    ]
   })
 }
 

@@ -2,7 +2,7 @@ import type { Probe } from '../../shared/probes/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import type { Resource } from '../../shared/xds/index.ts'
 import { directClusters, directSecrets } from './direct-cluster.ts'
-import { endUserFilters } from './end-user-filters.ts'
+import { endUserFilters, loginOf } from './end-user-filters.ts'
 import { explicitInboundClusters, explicitInboundListeners } from './explicit-inbound.ts'
 import { explicitOutboundListener, explicitRoutes } from './explicit-outbound.ts'
 import { type Families, familiesOf, wildcardsOf } from './families.ts'
@@ -67,7 +67,7 @@ export function podResources(state: MeshState, { workload, interception, probes 
         listeners: [
           redirectOutboundListener(state, families),
           undeclaredOutboundListener(state),
-          redirectInboundListener(workload, minimumTls),
+          redirectInboundListener(workload, minimumTls, loginOf(workload, state)),
           ...redirectHealthListeners[families],
           ...probing.listeners,
           ...login.listeners
@@ -86,7 +86,7 @@ export function podResources(state: MeshState, { workload, interception, probes 
         clusters: [...explicitInboundClusters(workload, applicationAddress), ...probing.clusters, ...login.clusters],
         listeners: [
           explicitOutboundListener(workload, applicationAddress),
-          ...explicitInboundListeners(workload, minimumTls),
+          ...explicitInboundListeners(workload, minimumTls, loginOf(workload, state)),
           ...explicitHealthListeners(workload),
           ...probing.listeners,
           ...login.listeners

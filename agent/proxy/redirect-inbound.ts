@@ -1,11 +1,13 @@
 import { Protocol, type Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { HttpFilter } from '../../shared/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { type Resource, type ResourceMap, resourceMap } from '../../shared/xds/index.ts'
 import { originalDestinationCluster } from './cluster.ts'
 import { declarationNote } from './declaration-note.ts'
+import { NO_LOGIN } from './end-user-filters.ts'
 import { deliveryBindOf, type Families, familiesOf, wildcardsOf } from './families.ts'
 import { inboundChains, modeOf } from './inbound-chains.ts'
 import { HTTP_INSPECTOR, listener, ORIGINAL_DESTINATION, TLS_INSPECTOR } from './listener.ts'
-import { memoizeKeyed } from './memoize.ts'
+import { memoizeKeyed, memoizePair } from './memoize.ts'
 import { NAMES, PORTS } from './names.ts'
 import { blackHole } from './redirect-outbound.ts'
 import type { MinimumTls } from './tls.ts'
@@ -15,8 +17,16 @@ import { redirectedPorts, undeclaredTraffic } from './workload-ports.ts'
  * The listener of all incoming connections. Ports of which nothing is known are under the mode of the workload:
  * strict is strict on every port.
  */
-export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTls) => Resource = memoizeKeyed(
-  (workload, minimumTls) =>
+export const redirectInboundListener = (
+  workload: Workload,
+  minimumTls: MinimumTls,
+  login: HttpFilter = NO_LOGIN
+): Resource => madeFrom(withLogin(workload, login), minimumTls)
+
+const withLogin = memoizePair((workload: Workload, login: HttpFilter) => ({ workload, login }))
+
+const madeFrom: (pod: ReturnType<typeof withLogin>, minimumTls: MinimumTls) => Resource = memoizeKeyed(
+  ({ workload, login }, minimumTls) =>
     listener(NAMES.listener.inbound, 'inbound', wildcardsOf(familiesOf(workload)), PORTS.inbound, {
       listenerFilters: [ORIGINAL_DESTINATION, TLS_INSPECTOR, HTTP_INSPECTOR],
       filterChains: [
@@ -30,6 +40,7 @@ export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTl
             traffic,
             mode: modeOf(workload, number),
             minimumTls,
+            login,
             cluster: protocol === Protocol.HTTP2 ? NAMES.cluster.inboundHttp2 : NAMES.cluster.inbound,
             destinationPort: number
           })
@@ -40,6 +51,7 @@ export const redirectInboundListener: (workload: Workload, minimumTls: MinimumTl
           traffic: undeclaredTraffic(workload),
           mode: workload.mode,
           minimumTls,
+          login,
           cluster: NAMES.cluster.inbound
         })
       ]

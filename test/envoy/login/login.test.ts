@@ -409,21 +409,18 @@ describe('a pod with a login', () => {
     conversation.close()
   })
 
-  it('comes and goes without cutting a connection', async () => {
+  it('comes, goes and changes, and ends the connections that had another, after draining', async () => {
     const conversation = await pod.open()
-    const ask = async (path: string, answer: string): Promise<void> => {
-      conversation.write(`GET ${path} HTTP/1.1\r\nhost: ${HOST}\r\naccept: text/html\r\n\r\n`)
-      await conversation.received(answer)
-    }
-    await ask('/one', 'HTTP/1.1 302')
+    conversation.write(`GET /one HTTP/1.1\r\nhost: ${HOST}\r\naccept: text/html\r\n\r\n`)
+    await conversation.received('HTTP/1.1 302')
     await pod.apply(undefined)
-    await ask('/two', '"url":"/two"')
+    assert.equal((await newBrowser(pod).navigate(`${SITE}/two`)).seen?.url, '/two')
+    await conversation.ended()
     await applyLogin(pod, issuer, { login: { authorizationEndpoint: '' } })
-    await ask('/three', 'HTTP/1.1 401')
+    assertRefused(await newBrowser(pod).navigate(`${SITE}/three`))
     await applyLogin(pod, issuer)
     await eventually(async () => assertSentAway(await newBrowser(pod).navigate(PAGE)))
-    await ask('/open/four', '"url":"/open/four"')
-    conversation.close()
+    assert.equal((await newBrowser(pod).navigate(`${SITE}/open/four`)).seen?.url, '/open/four')
   })
 
   describe('of part of its paths', () => {
