@@ -190,7 +190,9 @@ describe('a tenant who can write policies', () => {
         spec: {
           serviceAccountName: app,
           nodeName: 'node-1',
-          initContainers: [{ name: 'countersign-proxy', restartPolicy: 'Always' }],
+          initContainers: [
+            { name: 'countersign-proxy', restartPolicy: 'Always', volumeMounts: [{ name: 'countersign' }] }
+          ],
           containers: [{ name: 'app', ports: [{ containerPort: 8080 }] }],
           volumes: [{ name: 'countersign', csi: { driver: 'csi.countersign.dev', volumeAttributes: {} } }]
         },
