@@ -84,6 +84,16 @@ describe('the ports of a captured pod that requires a token', () => {
     for (const port of ['exempt', 'exemptTcp'] as const)
       it(`that are ${port} pass bytes, over ${family}`, async () => {
         assert.equal((await ask(port, unrecognised())).by, 'app')
+        assert.equal((await ask(port, request())).by, 'app')
+      })
+
+    for (const port of ['undeclared', 'http'] as const)
+      it(`that are ${port} cannot pass for an exempt one by a header, over ${family}`, async () => {
+        for (const name of ['x-countersign-port', 'x_countersign_port', 'X-Countersign_Port']) {
+          const forged = request().replace('\r\n\r\n', `\r\n${name}: ${PORT.exempt}\r\n\r\n`)
+          const { by, status } = await ask(port, forged)
+          assert.deepEqual([by, status], [undefined, '401'], name)
+        }
       })
   }
 })

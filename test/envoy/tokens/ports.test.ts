@@ -80,6 +80,18 @@ describe('a port of a workload', () => {
       }
     })
 
+  for (const exempt of ['http', 'undeclared'] as const)
+    it(`that is ${exempt} asks for no token where it is exempt, and no other port passes for it by a header`, async () => {
+      await pod.apply(PERMISSIVE, checksWith({ exemptPorts: numbers(exempt) }), KEYS)
+      for (const declared of ['http', 'undeclared'] as const)
+        for (const header of ['', 'x-countersign-port', 'x_countersign_port', 'X-COUNTERSIGN-PORT']) {
+          const forged = header === '' ? '' : `${header}: ${pod.port(exempt)}\r\n`
+          const text = get().replace('\r\n\r\n', `\r\n${forged}\r\n`)
+          const expected = declared === exempt ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 401 /
+          assert.match(await answerTo(declared, text), expected, `${declared} with ${header}`)
+        }
+    })
+
   it('is not exempt from the rules of another policy', async () => {
     const [one, other] = [checksWith({ exemptPorts: numbers('undeclared', 'tcp') }), checksWith()]
     await pod.apply(PERMISSIVE, { ...one, rules: [...(one.rules ?? []), ...(other.rules ?? [])] }, KEYS)
