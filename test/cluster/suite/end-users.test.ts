@@ -126,6 +126,7 @@ describe('end users on a cluster', { timeout: 600_000 }, () => {
       Ready: 'True Ready',
       Accepted: 'True Accepted',
       KeysReady: 'True KeysReady',
+      PortsChecked: 'True PortsChecked',
       WorkloadsSelected: 'True WorkloadsSelected'
     })
     assert.match(conditions['WorkloadsSelected']?.message ?? '', /shop\/orders/)
