@@ -51,7 +51,7 @@ namespaces:
     'mesh: { mutualTLS: true }': [
       'mesh.mutualTLS: unknown field; did you mean "mutualTls"; known are mutualTls, injection, endUserChecks'
     ],
-    'floor: { mesh: {} }': ['floor: unknown field; known are mesh, namespaces'],
+    'floor: { mesh: {} }': ['floor: not here, only in values of the chart: begin with mesh or namespaces'],
     'namespace: { shop: {} }': ['namespace: unknown field; did you mean "namespaces"; known are mesh, namespaces'],
     'namespaces: [shop]': ['namespaces: expected a mapping by names of namespaces, got ["shop"]'],
     'namespaces: { shop: true }': [

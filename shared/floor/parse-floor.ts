@@ -50,8 +50,10 @@ function describe(issue: z.core.$ZodIssue, object: unknown): string[] {
   if (issue.code !== 'unrecognized_keys')
     return [`${at.join('.') || 'the file'}: expected ${expectedAt(at)}, got ${got}`]
   const known = at.length === 0 ? FIELDS : RULES
-  return issue.keys.map(
-    key => `${[...at, key].join('.')}: unknown field${didYouMean(key, known)}; known are ${known.join(', ')}`
+  return issue.keys.map(key =>
+    at.length === 0 && key === 'floor'
+      ? 'floor: not here, only in values of the chart: begin with mesh or namespaces'
+      : `${[...at, key].join('.')}: unknown field${didYouMean(key, known)}; known are ${known.join(', ')}`
   )
 }
 

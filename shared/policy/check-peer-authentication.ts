@@ -19,7 +19,7 @@ const spec = strictObject(
       })
       .optional()
   },
-  { targetRef: NO_GATEWAYS, targetRefs: NO_GATEWAYS }
+  { targetRef: NO_GATEWAYS, targetRefs: NO_GATEWAYS, mode: 'not here: write it as mtls.mode' }
 ).refine(hasSelectorForPorts, {
   path: ['portLevelMtls'],
   error: 'only allowed together with selector.matchLabels: ports belong to workloads, not to a namespace',

@@ -12,12 +12,18 @@ import { ALWAYS, checkTokenFields, lostTokenHeader, tokenFields } from './token-
 /** Each is part of every proxy that is selected, and may be a place that keys are fetched from. Istio has 4096. */
 const MOST_RULES = 64
 
-const rule = strictObject({
-  ...tokenFields,
-  presence: oneOf(['OPTIONAL', 'REQUIRED']).optional(),
-  // The other spelling of jwksUri that Istio takes.
-  jwks_uri: textWithout(urlProblem, 'an http or https URL').optional()
-})
+const NO_PATHS = 'not here: paths and methods are those of an EndUserAuthentication'
+const NO_PORTS_FIELD = `not here: write the annotation ${EXEMPT_PORTS_ANNOTATION}`
+
+const rule = strictObject(
+  {
+    ...tokenFields,
+    presence: oneOf(['OPTIONAL', 'REQUIRED']).optional(),
+    // The other spelling of jwksUri that Istio takes.
+    jwks_uri: textWithout(urlProblem, 'an http or https URL').optional()
+  },
+  { includePaths: NO_PATHS, excludePaths: NO_PATHS, methods: NO_PATHS, exemptPorts: NO_PORTS_FIELD }
+)
   .superRefine(checkTokenFields, ALWAYS)
   .superRefine((value: unknown, context) => {
     if (isRecord(value) && value['jwksUri'] !== undefined && value['jwks_uri'] !== undefined)
@@ -26,7 +32,12 @@ const rule = strictObject({
 
 const spec = strictObject(
   { selector: selector.optional(), jwtRules: list(rule, 'rule', MOST_RULES).optional() },
-  { targetRef: NO_GATEWAYS, targetRefs: NO_GATEWAYS }
+  {
+    targetRef: NO_GATEWAYS,
+    targetRefs: NO_GATEWAYS,
+    presence: 'not here: write it in a rule of jwtRules',
+    exemptPorts: NO_PORTS_FIELD
+  }
 ).superRefine((value: unknown, context) => {
   const rules = isRecord(value) ? value['jwtRules'] : undefined
   const name = Array.isArray(rules) ? lostTokenHeader(rules) : undefined

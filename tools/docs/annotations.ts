@@ -53,7 +53,7 @@ export function annotationsPage(): string {
   })
   return `# Labels and annotations
 
-What can be said of a pod, a namespace, a Service or a service account to Countersign. A value that is not allowed is refused, and the message says what is; on a service account it changes nothing, and an event and a condition say so. Made by \`npm run docs\`.
+What can be said of a pod, a namespace, a Service or a service account to Countersign. On pods and policies a value that is not allowed is refused, and the message says what is; on namespaces and Services it has no effect, and the log of the authority says so; on a service account it changes nothing, and an event and a condition say so. Made by \`npm run docs\`.
 
 ## Labels
 
