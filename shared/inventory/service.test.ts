@@ -23,6 +23,19 @@ test('a plain Service has the defaults of Kubernetes', () => {
   })
 })
 
+test('an annotation of ours that is not known is reported: a misspelt one pins nothing', () => {
+  for (const name of ['service-acounts', 'service-account', 'exclude-inbound-ports', 'inject']) {
+    const { value, issues } = serviceFromManifest(service({}, { [`countersign.dev/${name}`]: 'orders' }))
+    assert.equal(value?.pinnedAccounts, undefined)
+    assert.deepEqual(
+      issues.map(({ path }) => path.at(-1)),
+      [`countersign.dev/${name}`]
+    )
+    assert.match(issues[0]?.message ?? '', /^unknown: .*countersign\.dev\/service-accounts/)
+  }
+  assert.deepEqual(serviceFromManifest(service({}, { [PIN]: 'orders', 'example.com/note': 'x' })).issues, [])
+})
+
 test('both fields of virtual addresses are read, None makes it headless', () => {
   const addresses = (spec: object) => serviceFromManifest(service(spec)).value
   assert.deepEqual(addresses({ clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1', 'fd00::1'] })?.addresses, [

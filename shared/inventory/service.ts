@@ -16,7 +16,7 @@ import { type Issue, issuesOf, type Normalised, show } from './issue.ts'
 import { labels } from './label.ts'
 import { labelNamedMetadata } from './metadata.ts'
 import { PINNED_ACCOUNTS, parsePinnedAccounts } from './pinned-accounts.ts'
-import type { Service, ServicePort } from './types.ts'
+import type { Labels, Service, ServicePort } from './types.ts'
 
 const TYPES = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const
 
@@ -64,7 +64,17 @@ export function serviceFromManifest(object: unknown): Normalised<Service> {
     ports: Object.freeze(spec.ports.filter(({ protocol }) => protocol === 'TCP').map(portOf)),
     ...(pinned === undefined ? {} : { pinnedAccounts: pinned.accounts })
   })
-  return { value: service, issues: pinned?.issues ?? [] }
+  return { value: service, issues: [...(pinned?.issues ?? []), ...checkAnnotations(metadata.annotations)] }
+}
+
+// A misspelt one pins nothing, and its author believes that it does.
+function checkAnnotations(annotations: Labels): readonly Issue[] {
+  return Object.keys(annotations)
+    .filter(name => name !== PINNED_ACCOUNTS)
+    .map(name => ({
+      path: ['metadata', 'annotations', name],
+      message: `unknown: on a Service only ${PINNED_ACCOUNTS} means something`
+    }))
 }
 
 function portOf({ name, port, targetPort, appProtocol }: Spec['ports'][number]): ServicePort {
