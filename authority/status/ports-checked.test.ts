@@ -99,6 +99,25 @@ describe('the condition on ports', () => {
     )
   })
 
+  it('of a RequestAuthentication whose tokens another policy demands as well says which ports it exempts itself', () => {
+    const required = (name: string, ports: string, issuer: string) => ({
+      ...requestAuthentication({ spec: { jwtRules: [{ issuer, presence: 'REQUIRED' }] } }),
+      metadata: { name, namespace: 'shop', annotations: { 'countersign.dev/exempt-ports': ports } }
+    })
+    const own = endUserAuthentication({ spec: { includePaths: ['/p'] } })
+    const http = pod({ ports: ports.slice(0, 1) })
+    const said = (...manifests: readonly Manifest[]) =>
+      conditionsOf([http, own, ...manifests])['RequestAuthentication']?.['Ready']?.message
+    const first = required('web', '8080', 'https://a.test')
+    assert.equal(said(first), `port 8080: exempt; ${REST}`)
+    // The last of two of a kind is told: the one whose token the rule of the other demands beside its own.
+    assert.equal(
+      said(required('a', '8080', 'https://a.test'), required('b', '9090', 'https://c.test')),
+      `port 8080: HTTP, tokens are checked; port 9090: exempt; ${REST}`
+    )
+    assert.equal(said(required('b', '9090', 'https://c.test'), first), `port 8080: exempt; ${REST}`)
+  })
+
   it('is unknown where no pod has the policy, and the policy is ready for those that come', () => {
     const { EndUserAuthentication: own } = conditionsOf([endUserAuthentication()])
     assert.deepEqual([own?.['PortsChecked']?.short, own?.['Ready']?.short], ['Unknown NoWorkload', 'True Ready'])
