@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { UnreadablePolicy } from '../../shared/policy/index.ts'
 import { meshState } from '../naming/index.ts'
 import {
   endUserAuthentication,
@@ -19,8 +20,12 @@ interface Gap {
 }
 
 /** The conditions of each policy, by subject and type. */
-function conditionsOf(manifests: readonly Manifest[], gaps: readonly Gap[] = []) {
-  const inventory = inventoryOf(manifests)
+function conditionsOf(
+  manifests: readonly Manifest[],
+  gaps: readonly Gap[] = [],
+  unreadablePolicies: readonly UnreadablePolicy[] = []
+) {
+  const inventory = { ...inventoryOf(manifests), unreadablePolicies }
   const { problems, workloadsByNode } = meshState(inventory, settings)
   const statuses = policyStatuses({
     inventory,
@@ -85,6 +90,23 @@ describe('the condition on ports', () => {
     const manifests = [pod({ ports: ports.slice(1, 2) }), requestAuthentication(), endUserAuthentication()]
     for (const own of Object.values(conditionsOf(manifests)))
       assert.match(own['PortsChecked']?.message ?? '', /^port 5432 .*: closed to callers; /)
+  })
+
+  it('of one that exempts a port which another policy closes says that it is closed', () => {
+    const tcp = pod({ ports: ports.slice(1, 2) })
+    const exempting = endUserAuthentication({ spec: { exemptPorts: [5432] } })
+    const said = (...given: Parameters<typeof conditionsOf>) =>
+      conditionsOf(...given)['EndUserAuthentication']?.['PortsChecked']?.message ?? ''
+    assert.match(said([tcp, exempting]), /^port 5432 [^;]*: exempt; /)
+    for (const kind of ['EndUserAuthentication', 'RequestAuthentication'] as const)
+      assert.match(
+        said([tcp, exempting], [], [{ kind, namespace: 'shop', name: 'p', issues: ['x'] }]),
+        /^port 5432 [^;]*: closed to callers; /
+      )
+    const required = requestAuthentication({ spec: { jwtRules: [{ issuer: 'https://a.test', presence: 'REQUIRED' }] } })
+    assert.match(said([tcp, exempting, required]), /^port 5432 [^;]*: closed to callers; /)
+    const optional = requestAuthentication()
+    assert.match(said([tcp, exempting, optional]), /^port 5432 [^;]*: exempt; /)
   })
 
   it('lets the policy be said to hold only where each declared port is HTTP and none is exempt', () => {
