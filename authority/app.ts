@@ -222,7 +222,7 @@ function tellStatuses(
       workloads: mesh.workloads(),
       keysOf: tokens => keys.current().get(keySetName(tokens))
     }),
-    ...unreadableStatuses(source.current(), options.systemNamespace)
+    ...unreadableStatuses(source.current(), options.systemNamespace, mesh.problems)
   ]
   for (const changing of [source, keys, definitions]) opened.push(changing.subscribe(() => writer.want(statuses)))
   writer.want(statuses)

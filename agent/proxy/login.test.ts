@@ -52,6 +52,25 @@ describe('the login of a workload', () => {
     assert.equal(activeLogin(checks, secretsOf('a')), undefined)
   })
 
+  it('is for every rule of its policy, and on the ports of all of them', () => {
+    const checks = checksOf({
+      providers: [provider('web', { login: login('web') }), provider('also')],
+      rules: [rule('web', { alsoRequired: ['also'], exemptPorts: [9090, 8080] }), rule('web', { exemptPorts: [9090] })]
+    })
+    const active = activeLogin(checks, secretsOf('web')) ?? assert.fail('no login')
+    assert.deepEqual(active.rule.exemptPorts, [9090])
+    assert.deepEqual(
+      withSession(checks, active).rules.map(({ providers, exemptPorts }) => [providers, exemptPorts]),
+      [
+        [
+          ['session of web', 'web'],
+          [9090, 8080]
+        ],
+        [['session of web', 'web'], [9090]]
+      ]
+    )
+  })
+
   const NONE: Readonly<Record<string, readonly [EndUserChecks, LoginSecrets]>> = {
     'no policy has one': [checksOf({ providers: [provider('web')], rules: [rule('web')] }), secretsOf('web')],
     'its secret is not there': [ONE, secretsOf('another')],

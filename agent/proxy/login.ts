@@ -17,7 +17,7 @@ export interface ActiveLogin {
   readonly login: Login
   /** Whose tokens people log in for. */
   readonly provider: TokenProvider
-  /** What they log in for. */
+  /** What they log in for: on the ports of every rule of the provider. */
   readonly rule: TokenRule
   /** Rules that come before it: what one of them matches is its own. */
   readonly earlier: readonly TokenRule[]
@@ -36,8 +36,14 @@ export function activeLogin({ providers, rules }: EndUserChecks, secrets: LoginS
   if (rule === undefined || provider?.login === undefined) return undefined
   const { login } = provider
   if (login.authorizationEndpoint === '' || login.tokenEndpoint === '' || !secrets.has(login.secret)) return undefined
-  return { login, provider, rule, earlier: rules.slice(0, index) }
+  const own = rules.filter(one => isOf(provider, one))
+  const exemptPorts = rule.exemptPorts.filter(port => own.every(one => one.exemptPorts.includes(port)))
+  return { login, provider, rule: create(TokenRuleSchema, { ...rule, exemptPorts }), earlier: rules.slice(0, index) }
 }
+
+/** A policy has several rules where others demand their tokens on some of its ports only; they differ in that alone. */
+const isOf = ({ name }: TokenProvider, { required, providers }: TokenRule): boolean =>
+  required && providers.includes(name)
 
 /**
  * The header in which the ID token of a session goes from the filter that knows sessions to the one that verifies
@@ -64,7 +70,7 @@ export const cookieName = ({ secret }: Login, what: string): string =>
  * that asked for it and for nobody else. The paths of the login itself are protected in any case, so the application
  * never sees a code.
  */
-export function withSession(checks: EndUserChecks, { login, provider, rule }: ActiveLogin): EndUserChecks {
+export function withSession(checks: EndUserChecks, { login, provider }: ActiveLogin): EndUserChecks {
   const session = create(TokenProviderSchema, {
     ...provider,
     name: `session of ${provider.name}`,
@@ -74,14 +80,15 @@ export function withSession(checks: EndUserChecks, { login, provider, rule }: Ac
     fromCookies: [],
     forward: false
   })
-  const extended = create(TokenRuleSchema, {
-    ...rule,
-    includePaths: rule.includePaths.length === 0 ? [] : [...rule.includePaths, login.redirectPath, login.signOutPath],
-    // First: an access token, which the application may get as well, need not be one for this proxy.
-    providers: [session.name, ...rule.providers]
-  })
+  const extended = (rule: TokenRule): TokenRule =>
+    create(TokenRuleSchema, {
+      ...rule,
+      includePaths: rule.includePaths.length === 0 ? [] : [...rule.includePaths, login.redirectPath, login.signOutPath],
+      // First: an access token, which the application may get as well, need not be one for this proxy.
+      providers: [session.name, ...rule.providers]
+    })
   return create(EndUserChecksSchema, {
     providers: [...checks.providers, session],
-    rules: checks.rules.map(one => (one === rule ? extended : one))
+    rules: checks.rules.map(one => (isOf(provider, one) ? extended(one) : one))
   })
 }

@@ -110,7 +110,7 @@ function byAge(a: Policy, b: Policy): number {
 /**
  * What a workload asks of tokens; undefined where no policy selects it. A path belongs to the first
  * EndUserAuthentication that protects it; RequestAuthentications hold where none does, but a token that one of their
- * rules requires must be there in any case.
+ * rules requires must be there in any case, except on ports that its policy exempts.
  *
  * @param discovered the same object for a policy while its issuer says the same
  */
@@ -140,9 +140,8 @@ export function endUserChecks(
     .sort((a, b) => compare(a.provider.issuer, b.provider.issuer) || compare(a.provider.name, b.provider.name))
   const checks = create(EndUserChecksSchema, {
     providers: [...own, ...others].map(({ provider }) => provider),
-    rules: [...own.map(({ rule }) => rule), ...acceptingRules(others)]
+    rules: [...requireTokens([...own.map(({ rule }) => rule), ...acceptingRules(others)], requiredProviders(accepted))]
   })
-  requireTokens(checks.rules, requiredProviders(accepted))
   return unreadable.length === 0 ? checks : refusingAll(checks)
 }
 

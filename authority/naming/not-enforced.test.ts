@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Floor, parseFloor } from '../../shared/floor/index.ts'
+import type { UnreadablePolicy } from '../../shared/policy/index.ts'
 import {
   endUserAuthentication,
   inventoryOf,
@@ -159,6 +160,43 @@ const told: Readonly<Record<string, readonly [manifests: readonly Manifest[], ex
 describe('who writes a policy, and who runs the mesh, are told', () => {
   for (const [title, [manifests, expected]] of Object.entries(told))
     it(title, () => assert.deepEqual(problemsOf(manifests), expected))
+
+  describe('of a policy that cannot be understood', () => {
+    const KINDS = ['EndUserAuthentication', 'PeerAuthentication', 'RequestAuthentication'] as const
+    const unreadable = (changes: Partial<UnreadablePolicy> = {}): readonly UnreadablePolicy[] =>
+      KINDS.map(kind => ({ kind, namespace: 'shop', name: 'p', issues: ['x'], ...changes }))
+    const gapsOf = (manifests: readonly Manifest[], policies: readonly UnreadablePolicy[]): readonly string[] =>
+      meshState({ ...inventoryOf(manifests), unreadablePolicies: policies }, KUBERNETES)
+        .problems.filter(({ kind }) => kind === 'not-enforced')
+        .map(({ object, message }) => `${object}: ${message}`)
+    const all = KINDS.map(kind => `${kind} shop/p`)
+
+    it('that pods without a proxy are not closed', () =>
+      assert.deepEqual(gapsOf([pod({ proxy: false })], unreadable()), both('run without a proxy', LABEL, all)))
+
+    it('that excluded ports are not, whatever others exempt or allow', () => {
+      const open = [portsOfOrders({ 8080: 'DISABLE' }), endUserAuthentication({ spec: { exemptPorts: [8080] } })]
+      const excluding8080 = excluding({ [INBOUND]: '8080' })
+      assert.deepEqual(gapsOf([excluding8080, ...open], unreadable()), excluded('port 8080', all))
+    })
+
+    it('and of the STRICT ones beside it', () => {
+      const peer = unreadable().filter(({ kind }) => kind === 'PeerAuthentication')
+      const names = ['PeerAuthentication shop/default', 'PeerAuthentication shop/p']
+      assert.deepEqual(gapsOf([pod({ proxy: false }), strict], peer), both('run without a proxy', LABEL, names))
+      const permissive = policy({ namespace: 'shop', mode: 'PERMISSIVE' })
+      assert.deepEqual(
+        gapsOf([pod({ proxy: false }), permissive], peer),
+        both('run without a proxy', LABEL, ['PeerAuthentication shop/p'])
+      )
+    })
+
+    it('nothing of pods that it does not select, nor of those that it closes', () => {
+      assert.deepEqual(gapsOf([pod({ proxy: false })], unreadable({ selector: { app: 'web' } })), [])
+      assert.deepEqual(gapsOf([pod({ proxy: false })], unreadable({ namespace: 'bank' })), [])
+      assert.deepEqual(gapsOf([pod()], unreadable()), [])
+    })
+  })
 
   it('nothing of excluded namespaces, in which no policy is expected to hold', () => {
     const mesh = policy({ namespace: 'countersign-system', mode: 'STRICT' })

@@ -1,5 +1,6 @@
 import { floorOf, NO_FLOOR } from '../../shared/floor/index.ts'
 import { hasEnded, type Pod } from '../../shared/inventory/index.ts'
+import type { UnreadablePolicy } from '../../shared/policy/index.ts'
 import { MutualTlsMode } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { OWN_INTERFACE } from './bypass.ts'
 import type { SelectedEndUserPolicies } from './end-user-policy.ts'
@@ -10,7 +11,9 @@ import { accountOf } from './service-message.ts'
 
 /** Which policies select a pod. */
 export interface Selections {
-  readonly policyOf: (pod: Pod) => EffectivePolicy
+  /** What the PeerAuthentications say that can be understood, without floor. */
+  readablePolicyOf(pod: Pod): EffectivePolicy
+  unreadablePeersOf(pod: Pod): readonly UnreadablePolicy[]
   endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies
 }
 
@@ -32,7 +35,7 @@ const MOST_NAMED = 5
 const FLOOR = 'the operator’s floor'
 
 /**
- * Reports policies that do not hold for pods which they select: pods without a proxy, with ports or interfaces excluded
+ * Reports policies that do not hold for pods which they select, those that cannot be understood included: pods without a proxy, with ports or interfaces excluded
  * from it, or with further volumes of the driver. Each is reported of the policy and of the pods' service account, and so
  * once for all replicas. Pods of excluded namespaces are left out: no policy is expected to hold there.
  */
@@ -47,7 +50,7 @@ export function reportNotEnforced(
     if (hasEnded(pod) || enrolment?.excludedNamespaces.has(pod.namespace) === true) continue
     const { injection, mutualTls } = floorOf(floor, pod.namespace)
     for (const gap of gapsOf(pod, enrolment !== undefined)) {
-      const policies = policiesWith(gap, selections.policyOf(pod), selections.endUserPoliciesOf(pod))
+      const policies = policiesWith(gap, pod, selections)
       if (mutualTls || (injection && !pod.hasProxy)) policies.set(FLOOR, gap.ports)
       for (const [policy, ports] of policies) report.add(policy, accountOf(pod), gap, ports)
     }
@@ -89,12 +92,13 @@ function gapsOf(pod: Pod, inKubernetes: boolean): Gap[] {
   return gaps
 }
 
-/** The policies that select a pod and would hold where there is a gap, each with the ports that it is about. */
-function policiesWith(
-  { ports }: Gap,
-  policy: EffectivePolicy,
-  { required, accepted }: SelectedEndUserPolicies
-): Map<string, readonly number[] | undefined> {
+/**
+ * The policies that select a pod and would hold where there is a gap, each with the ports that it is about. Those that
+ * cannot be understood would hold on every port.
+ */
+function policiesWith({ ports }: Gap, pod: Pod, selections: Selections): Map<string, readonly number[] | undefined> {
+  const policy = selections.readablePolicyOf(pod)
+  const { required, accepted, unreadable = [] } = selections.endUserPoliciesOf(pod)
   const found = new Map<string, readonly number[] | undefined>()
   const add = (name: string, holds: (port: number) => boolean): void => {
     const held = ports?.filter(holds)
@@ -102,6 +106,8 @@ function policiesWith(
   }
   for (const one of required) add(`EndUserAuthentication ${one.namespace}/${one.name}`, port => !isExempt(one, port))
   for (const one of accepted) add(`RequestAuthentication ${one.namespace}/${one.name}`, port => !isExempt(one, port))
+  for (const { kind, namespace, name } of [...unreadable, ...selections.unreadablePeersOf(pod)])
+    add(`${kind} ${namespace}/${name}`, () => true)
   const { mode, portModes, decidedBy = {} } = policy
   const isStrict = (port: number): boolean => modeOfPort(policy, port) === MutualTlsMode.STRICT
   if (decidedBy.mode !== undefined && mode === MutualTlsMode.STRICT)

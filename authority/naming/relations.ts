@@ -9,6 +9,7 @@ import {
   type Service,
   type ServiceEndpoints
 } from '../../shared/inventory/index.ts'
+import type { UnreadablePolicy } from '../../shared/policy/index.ts'
 import { EndUserPolicies, type SelectedEndUserPolicies } from './end-user-policy.ts'
 import { raised } from './floor.ts'
 import { type EffectivePolicy, PeerPolicies } from './peer-policy.ts'
@@ -64,11 +65,20 @@ export class Relations {
     const known = this.#effective.get(pod)
     if (known !== undefined) return known
     const policy =
-      this.#unreadable.peersSelecting(pod).length > 0
+      this.unreadablePeersOf(pod).length > 0
         ? STRICT_EVERYWHERE
-        : raised(this.#policies.effective(pod), floorOf(this.#floor, pod.namespace))
+        : raised(this.readablePolicyOf(pod), floorOf(this.#floor, pod.namespace))
     this.#effective.set(pod, policy)
     return policy
+  }
+
+  /** What the PeerAuthentications say that can be understood, whatever the floor and the others do. */
+  readablePolicyOf(pod: Pod): EffectivePolicy {
+    return this.#policies.effective(pod)
+  }
+
+  unreadablePeersOf(pod: Pod): readonly UnreadablePolicy[] {
+    return this.#unreadable.peersSelecting(pod)
   }
 
   endUserPoliciesOf(pod: Pod): SelectedEndUserPolicies {

@@ -16,6 +16,10 @@ const jwt = (issuer: string, presence?: string) => ({
   issuer: `https://${issuer}.test`,
   ...(presence === undefined ? {} : { presence })
 })
+const exempting = (name: string, ports: string, ...jwtRules: readonly object[]): Manifest => ({
+  ...requestAuthentication({ name, spec: { jwtRules } }),
+  metadata: { name, namespace: 'shop', annotations: { 'countersign.dev/exempt-ports': ports } }
+})
 const web = (...jwtRules: readonly object[]) => requestAuthentication({ spec: { jwtRules } })
 
 function checksOf(...manifests: readonly Manifest[]): EndUserChecks {
@@ -67,6 +71,36 @@ describe('rules with presence: REQUIRED', () => {
         ),
         expected
       )
+  })
+
+  it('demand it beside that of an EndUserAuthentication only on ports that their policy does not exempt', () => {
+    const onPort = (port: number, ...manifests: readonly Manifest[]): string | undefined => {
+      const rule = checksOf(...manifests).rules.find(({ exemptPorts }) => !exemptPorts.includes(port))
+      return rule && [...rule.providers, ...rule.alsoRequired].join().replaceAll('Authentication/shop', '')
+    }
+    const own = (exemptPorts?: readonly number[]) =>
+      endUserAuthentication({ spec: { includePaths: ['/p'], ...(exemptPorts === undefined ? {} : { exemptPorts }) } })
+    const one = exempting('one', '8080', jwt('a', 'REQUIRED'))
+    assert.deepEqual(
+      [80, 8080].map(port => onPort(port, one, own())),
+      ['EndUser/web,Request/one/0', 'EndUser/web']
+    )
+    const two = exempting('two', '8080,9090', jwt('c', 'REQUIRED'), jwt('d'))
+    const three = exempting('three', '7070', jwt('e'))
+    const ports = [80, 7070, 8080, 9090]
+    assert.deepEqual(
+      ports.map(port => onPort(port, three, two, one, own())),
+      [
+        'EndUser/web,Request/one/0,Request/two/0',
+        'EndUser/web,Request/one/0,Request/two/0',
+        'EndUser/web',
+        'EndUser/web,Request/one/0'
+      ]
+    )
+    assert.deepEqual(
+      ports.map(port => onPort(port, two, one, own([9090, 8080]))?.split(',')[0]),
+      ['EndUser/web', 'EndUser/web', undefined, 'Request/one/0']
+    )
   })
 
   it('change nothing where there is none', () =>

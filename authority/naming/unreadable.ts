@@ -43,7 +43,10 @@ export class UnreadablePolicies {
   }
 }
 
-/** What a pod accepts that a PeerAuthentication selects which cannot be understood, whatever others say. */
+/**
+ * What a pod accepts that a PeerAuthentication selects which cannot be understood, whatever others say. It names no
+ * policy that decides: where it does not hold is told of every one that cannot be understood.
+ */
 export const STRICT_EVERYWHERE: EffectivePolicy = {
   mode: MutualTlsMode.STRICT,
   portModes: new Map(),

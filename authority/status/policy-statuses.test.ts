@@ -137,6 +137,19 @@ describe('what is said of a policy', () => {
     assert.equal(short['WorkloadsSelected'], 'False NoWorkload')
   })
 
+  it('is that a PeerAuthentication is not ready where it does not hold for a pod, and why', () => {
+    const object = 'PeerAuthentication shop/p'
+    const problems = [
+      { kind: 'not-enforced', object, message: 'does not hold for one' },
+      { kind: 'policy-overridden', object, message: 'is ignored for another' },
+      { kind: 'not-enforced', object: 'PeerAuthentication shop/other', message: 'x' }
+    ]
+    const { short, message } = judge({ peerAuthentications: [peer()] }, { problems })
+    assert.deepEqual([short['Ready'], short['Accepted']], ['False NotEnforced', 'True AcceptedWithProblems'])
+    assert.deepEqual([message('Ready'), message('Accepted')], ['does not hold for one', 'is ignored for another'])
+    assert.equal(judge({ peerAuthentications: [peer()] }, { problems: problems.slice(1) }).short['Ready'], 'True Ready')
+  })
+
   it('has the problems of one that holds nevertheless, and not too many', () => {
     const problems = [1, 2, 3, 4, 5, 6].map(port => ({
       kind: 'login-unavailable',

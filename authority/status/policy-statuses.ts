@@ -3,11 +3,11 @@ import type { PolicyIdentity, TokenSource } from '../../shared/policy/index.ts'
 import type { Workload } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { type Condition, isAboutTokens, type ObjectStatus, type PolicyKind, subjectOf } from './policy-status.ts'
 import { PortReports } from './port-reports.ts'
-import { isCheckedEverywhere, type PortFacts, portsChecked } from './ports-checked.ts'
+import { gapTexts, isCheckedEverywhere, type PortFacts, portsChecked } from './ports-checked.ts'
 import { SelectedAccounts } from './selected-accounts.ts'
 
 /** Something that naming found. */
-interface Problem {
+export interface Problem {
   /** `policy-ignored` is said of a policy that has no effect at all. */
   readonly kind: string
   /** `PeerAuthentication shop/orders` */
@@ -40,7 +40,7 @@ export interface StatusInputs {
 const MOST_NAMED = 5
 const WITH_PROBLEMS = 'AcceptedWithProblems'
 
-/** Problems of policies on end users that are no sign of a pod or a port on which the policy is not enforced. */
+/** Problems of policies that are no sign of a pod or a port on which the policy is not enforced. */
 const NO_GAPS: ReadonlySet<string> = new Set([
   'policy-ignored',
   'policy-overridden',
@@ -71,15 +71,13 @@ export function policyStatuses(inputs: StatusInputs): readonly ObjectStatus[] {
     const about = { ...identity, ...(selector === undefined ? {} : { selector }) }
     const selected = workloadsSelected(accounts.of(about))
     const own = problemsOf.get(subjectOf(identity)) ?? []
-    if (!isAboutTokens(kind)) {
-      const parts = [accepted(own)]
-      return { ...identity, conditions: [ready(parts), ...parts, selected] }
-    }
     const isGap = ({ kind }: Problem): boolean => !NO_GAPS.has(kind)
     const gaps = own.filter(isGap).map(({ message }) => message)
+    const validity = accepted(own.filter(problem => !isGap(problem)))
+    if (!isAboutTokens(kind)) return { ...identity, conditions: [readyOnPods(validity, gaps), validity, selected] }
     const facts: PortFacts = { reports: reports.of(subjectOf(identity)), exemptPorts, gaps }
     const ports = portsChecked(facts)
-    const parts = [accepted(own.filter(problem => !isGap(problem))), keysReady(sources, keysOf), ports]
+    const parts = [validity, keysReady(sources, keysOf), ports]
     const holds = isCheckedEverywhere(facts) ? undefined : ports.message
     return { ...identity, conditions: [ready(parts, holds), ...parts, selected] }
   }
@@ -143,6 +141,12 @@ function ready(parts: readonly Condition[], holds?: string): Condition {
   if (failed !== undefined) return condition('Ready', 'False', failed.reason, failed.message)
   const problems = parts.find(({ reason }) => reason === WITH_PROBLEMS)?.message
   return condition('Ready', 'True', 'Ready', holds ?? problems ?? 'the policy holds')
+}
+
+/** Of a policy that has no condition for its gaps. */
+function readyOnPods(validity: Condition, gaps: readonly string[]): Condition {
+  if (gaps.length === 0 || validity.status === 'False') return ready([validity])
+  return condition('Ready', 'False', 'NotEnforced', gapTexts(gaps).join('; '))
 }
 
 function named(texts: readonly string[], between: string): string {

@@ -45,11 +45,11 @@ function cached(workload: Workload): ReadonlyMap<string, readonly PortReport[]> 
   return bySubject
 }
 
-/** Rules by the policies whose providers they name; a rule may belong to several. */
+/** Rules by the policies that they come from; a rule of RequestAuthentications may come from several. */
 function rulesBySubject(rules: readonly TokenRule[]): ReadonlyMap<string, readonly TokenRule[]> {
   const bySubject = new Map<string, TokenRule[]>()
   for (const rule of rules)
-    for (const subject of new Set(providersOf(rule).flatMap(subjectOfProvider))) {
+    for (const subject of subjectsOf(rule)) {
       const own = bySubject.get(subject)
       if (own === undefined) bySubject.set(subject, [rule])
       else own.push(rule)
@@ -57,11 +57,12 @@ function rulesBySubject(rules: readonly TokenRule[]): ReadonlyMap<string, readon
   return bySubject
 }
 
-const providersOf = ({ providers, optionalProviders, alsoRequired }: TokenRule): readonly string[] => [
-  ...providers,
-  ...optionalProviders,
-  ...alsoRequired
-]
+/** The rule of an EndUserAuthentication may demand tokens of other policies, and is not theirs for that. */
+function subjectsOf({ providers, optionalProviders, alsoRequired }: TokenRule): ReadonlySet<string> {
+  const own = new Set(providers.flatMap(subjectOfProvider))
+  if ([...own].some(subject => subject.startsWith('EndUserAuthentication '))) return own
+  return new Set([...own, ...[...optionalProviders, ...alsoRequired].flatMap(subjectOfProvider)])
+}
 
 /** countersign/mesh/v1/mesh.proto, TokenProvider.name: `<kind>/<namespace>/<name>`, perhaps with a number behind. */
 function subjectOfProvider(provider: string): readonly string[] {

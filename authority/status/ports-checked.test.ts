@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { UnreadablePolicy } from '../../shared/policy/index.ts'
 import { meshState } from '../naming/index.ts'
 import {
   endUserAuthentication,
@@ -19,8 +20,12 @@ interface Gap {
 }
 
 /** The conditions of each policy, by subject and type. */
-function conditionsOf(manifests: readonly Manifest[], gaps: readonly Gap[] = []) {
-  const inventory = inventoryOf(manifests)
+function conditionsOf(
+  manifests: readonly Manifest[],
+  gaps: readonly Gap[] = [],
+  unreadablePolicies: readonly UnreadablePolicy[] = []
+) {
+  const inventory = { ...inventoryOf(manifests), unreadablePolicies }
   const { problems, workloadsByNode } = meshState(inventory, settings)
   const statuses = policyStatuses({
     inventory,
@@ -87,6 +92,23 @@ describe('the condition on ports', () => {
       assert.match(own['PortsChecked']?.message ?? '', /^port 5432 .*: closed to callers; /)
   })
 
+  it('of one that exempts a port which another policy closes says that it is closed', () => {
+    const tcp = pod({ ports: ports.slice(1, 2) })
+    const exempting = endUserAuthentication({ spec: { exemptPorts: [5432] } })
+    const said = (...given: Parameters<typeof conditionsOf>) =>
+      conditionsOf(...given)['EndUserAuthentication']?.['PortsChecked']?.message ?? ''
+    assert.match(said([tcp, exempting]), /^port 5432 [^;]*: exempt; /)
+    for (const kind of ['EndUserAuthentication', 'RequestAuthentication'] as const)
+      assert.match(
+        said([tcp, exempting], [], [{ kind, namespace: 'shop', name: 'p', issues: ['x'] }]),
+        /^port 5432 [^;]*: closed to callers; /
+      )
+    const required = requestAuthentication({ spec: { jwtRules: [{ issuer: 'https://a.test', presence: 'REQUIRED' }] } })
+    assert.match(said([tcp, exempting, required]), /^port 5432 [^;]*: closed to callers; /)
+    const optional = requestAuthentication()
+    assert.match(said([tcp, exempting, optional]), /^port 5432 [^;]*: exempt; /)
+  })
+
   it('lets the policy be said to hold only where each declared port is HTTP and none is exempt', () => {
     const http = [pod({ ports: ports.slice(0, 1) })]
     const annotations = { 'countersign.dev/exempt-ports': '9090' }
@@ -97,6 +119,25 @@ describe('the condition on ports', () => {
       conditionsOf([...http, exempting])['RequestAuthentication']?.['Ready']?.message,
       `port 8080: HTTP, tokens are checked; port 9090: exempt; ${REST}`
     )
+  })
+
+  it('of a RequestAuthentication whose tokens another policy demands as well says which ports it exempts itself', () => {
+    const required = (name: string, ports: string, issuer: string) => ({
+      ...requestAuthentication({ spec: { jwtRules: [{ issuer, presence: 'REQUIRED' }] } }),
+      metadata: { name, namespace: 'shop', annotations: { 'countersign.dev/exempt-ports': ports } }
+    })
+    const own = endUserAuthentication({ spec: { includePaths: ['/p'] } })
+    const http = pod({ ports: ports.slice(0, 1) })
+    const said = (...manifests: readonly Manifest[]) =>
+      conditionsOf([http, own, ...manifests])['RequestAuthentication']?.['Ready']?.message
+    const first = required('web', '8080', 'https://a.test')
+    assert.equal(said(first), `port 8080: exempt; ${REST}`)
+    // The last of two of a kind is told: the one whose token the rule of the other demands beside its own.
+    assert.equal(
+      said(required('a', '8080', 'https://a.test'), required('b', '9090', 'https://c.test')),
+      `port 8080: HTTP, tokens are checked; port 9090: exempt; ${REST}`
+    )
+    assert.equal(said(required('b', '9090', 'https://c.test'), first), `port 8080: exempt; ${REST}`)
   })
 
   it('is unknown where no pod has the policy, and the policy is ready for those that come', () => {

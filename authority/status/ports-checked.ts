@@ -16,8 +16,7 @@ const LONGEST_GAP = 300
 
 /** On which ports a policy on end users is enforced, and what is true of the others. */
 export function portsChecked({ reports, exemptPorts, gaps }: PortFacts): Condition {
-  const gapTexts = gaps.map(gap => (gap.length > LONGEST_GAP ? `${gap.slice(0, LONGEST_GAP - 1)}…` : gap))
-  const texts = [...named(gapTexts, MOST_GAPS), ...(reports === undefined ? [] : portTexts(reports, exemptPorts))]
+  const texts = [...gapTexts(gaps), ...(reports === undefined ? [] : portTexts(reports, exemptPorts))]
   const message = texts.join('; ')
   if (gaps.length > 0) return { type: 'PortsChecked', status: 'False', reason: 'NotEnforced', message }
   if (reports === undefined)
@@ -28,6 +27,12 @@ export function portsChecked({ reports, exemptPorts, gaps }: PortFacts): Conditi
       message: 'no pod that has a proxy has a rule of the policy'
     }
   return { type: 'PortsChecked', status: 'True', reason: 'PortsChecked', message }
+}
+
+/** Why a policy is not enforced on some pods, in a bounded number of bounded texts. */
+export function gapTexts(gaps: readonly string[]): readonly string[] {
+  const texts = gaps.map(gap => (gap.length > LONGEST_GAP ? `${gap.slice(0, LONGEST_GAP - 1)}…` : gap))
+  return named(texts, MOST_GAPS)
 }
 
 /** Whether tokens are checked on every port, declared or not, so that no more is to be said. */

@@ -25,7 +25,7 @@ const pods = [
   return value ?? []
 })
 
-const conditionsOf = (changes: Partial<UnreadablePolicy>) => {
+const conditionsOf = (changes: Partial<UnreadablePolicy>, problems: Parameters<typeof unreadableStatuses>[2] = []) => {
   const policy: UnreadablePolicy = {
     kind: 'EndUserAuthentication',
     namespace: 'shop',
@@ -34,7 +34,11 @@ const conditionsOf = (changes: Partial<UnreadablePolicy>) => {
     issues: ['spec.a: unknown field', 'spec.b: unknown field'],
     ...changes
   }
-  const [status, ...others] = unreadableStatuses({ ...EMPTY_INVENTORY, pods, unreadablePolicies: [policy] }, ROOT)
+  const [status, ...others] = unreadableStatuses(
+    { ...EMPTY_INVENTORY, pods, unreadablePolicies: [policy] },
+    ROOT,
+    problems
+  )
   assert.ok(status)
   assert.deepEqual(
     [others, status.kind, status.namespace, status.name, status.generation],
@@ -51,6 +55,17 @@ describe('what is said of a policy that cannot be understood', () => {
     assert.deepEqual(accepted, { type: 'Accepted', status: 'False', reason: 'InvalidClosed', message })
     assert.deepEqual([ready?.status, ready?.reason, ready?.message], ['False', 'InvalidClosed', message])
     assert.deepEqual([keys?.status, keys?.reason], ['Unknown', 'InvalidClosed'])
+  })
+
+  it('is also where it closes nothing', () => {
+    const problems = [
+      { kind: 'not-enforced', object: 'EndUserAuthentication shop/p', message: 'does not hold for some' },
+      { kind: 'not-enforced', object: 'PeerAuthentication shop/p', message: 'is of another' },
+      { kind: 'policy-unreadable', object: 'EndUserAuthentication shop/p', message: 'is said already' }
+    ]
+    const { Accepted: accepted, Ready: ready } = conditionsOf({}, problems)
+    assert.match(ready?.message ?? '', /refuse every request with 401\. Not all of them: it does not hold for some$/)
+    assert.deepEqual([accepted?.message, ready?.reason], [ready?.message, 'InvalidClosed'])
   })
 
   it('is that workloads are STRICT, and nothing of keys, for a PeerAuthentication', () => {

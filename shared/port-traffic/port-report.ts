@@ -3,8 +3,8 @@ import { trafficOn } from './port-traffic.ts'
 
 /**
  * What one policy on end users means for one port. `checked`: HTTP, whose tokens are checked. `http-only`: nothing is
- * declared, so that everything but HTTP is refused. `closed`: no connection is accepted. `exempt`: the policy is not
- * enforced. `unchecked`: bytes, in which no token is found; none is required.
+ * declared, so that everything but HTTP is refused. `closed`: no connection is accepted, by whichever policy. `exempt`:
+ * the policy is not enforced. `unchecked`: bytes, in which no token is found; none is required.
  */
 export type PortOutcome = 'checked' | 'http-only' | 'closed' | 'exempt' | 'unchecked'
 
@@ -31,9 +31,9 @@ type Rule = Pick<TokenRule, 'required' | 'exemptPorts'>
 export function portReport(port: DeclaredPort, own: readonly Rule[], all: readonly Rule[]): PortReport {
   const { number } = port
   const report = (outcome: PortOutcome): PortReport => ({ number, outcome, declaration: declarationOf(port) })
-  if (own.every(({ exemptPorts }) => exemptPorts.includes(number))) return report('exempt')
   const traffic = trafficOn(port, { rules: all })
   if (traffic === 'none') return report('closed')
+  if (own.every(({ exemptPorts }) => exemptPorts.includes(number))) return report('exempt')
   if (traffic === 'any') return report('unchecked')
   return report(isHttp(port.protocol) ? 'checked' : 'http-only')
 }
