@@ -6,11 +6,10 @@ import {
   JwtProviderSchema
 } from '../../shared/proto/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js'
 
-/** Where Envoy's filter keeps a verified payload, for policies: under this key of its own metadata. */
-export const PAYLOAD = 'payload'
-
-/** Where it keeps a verified header. Each provider has a key of its own, so that it is known whose tokens were there. */
+// Where Envoy's filter keeps, in its own metadata, the header and the payload of a verified token. Each provider has
+// keys of its own: under one key, the token that is verified last would replace those before it.
 export const headerKey = (provider: string): string => `header of ${provider}`
+export const payloadKey = (provider: string): string => `payload of ${provider}`
 
 // As Istio has them: text with spaces, which policies compare word by word (RFC 8693, section 4.2).
 const SPACE_DELIMITED = ['permission', 'scope']
@@ -28,7 +27,7 @@ export const jwtProvider = (provider: TokenProvider, jwks: string): JwtProvider 
     ...placesOf(provider),
     forwardPayloadHeader: provider.payloadHeader,
     claimToHeaders: provider.claimHeaders.map(({ header, claim }) => ({ headerName: header, claimName: claim })),
-    payloadInMetadata: PAYLOAD,
+    payloadInMetadata: payloadKey(provider.name),
     headerInMetadata: headerKey(provider.name),
     normalizePayloadInMetadata: {
       spaceDelimitedClaims: [...new Set([...SPACE_DELIMITED, ...provider.spaceDelimitedClaims])]

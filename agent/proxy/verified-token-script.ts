@@ -3,7 +3,7 @@ import type { EndUserChecks, TokenProvider } from '../../shared/proto/gen/counte
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
 import { SESSION_HEADER } from './login.ts'
 import { INVALID_TOKEN } from './token-challenge.ts'
-import { headerKey, isBearer, PAYLOAD, type TokenPlaces, tokenPlaces } from './token-providers.ts'
+import { headerKey, isBearer, payloadKey, type TokenPlaces, tokenPlaces } from './token-providers.ts'
 import { TOKEN_READING } from './token-reading-script.ts'
 import { UNSEEN_TOKENS } from './unseen-token-script.ts'
 
@@ -28,6 +28,7 @@ export const afterVerification = (checks: EndUserChecks): Lua =>
       optional: optionalContext(checks),
       providers: checks.providers.map(provider => ({
         header: headerKey(provider.name),
+        payload: payloadKey(provider.name),
         forward: provider.forward,
         outputs: [
           ...provider.claimHeaders.map(({ header, claim }) => ({ header: header.toLowerCase(), claim })),
@@ -140,18 +141,28 @@ end
 -- 2^53: from here on, not every whole number is exact.
 local INEXACT = 9007199254740992
 
-local function is_inexact(payload, claim)
+-- Also within a list or an object: the header holds all of it.
+local function is_inexact(value)
+  if type(value) ~= "table" then return type(value) == "number" and math.abs(value) >= INEXACT end
+  for _, part in pairs(value) do
+    if is_inexact(part) then return true end
+  end
+  return false
+end
+
+local function claim_of(payload, claim)
   local value = payload
   for name in claim:gmatch("[^.]+") do
-    if type(value) ~= "table" then return false end
+    if type(value) ~= "table" then return nil end
     value = value[name]
   end
-  return type(value) == "number" and math.abs(value) >= INEXACT
+  return value
 end
 
 local function fits_no_header(headers, payload, outputs)
   for _, output in ipairs(outputs) do
-    if is_inexact(payload, output.claim) then return true end
+    -- No claim: the payload as it is in the token, with the numbers as they are written there.
+    if output.claim ~= "" and is_inexact(claim_of(payload, output.claim)) then return true end
     local values = values_of(headers, output.header)
     -- Two policies may have verified one token, and both have written the header.
     if #values > 1 then headers:replace(output.header, values[1]) end
@@ -172,7 +183,7 @@ function envoy_on_request(handle)
       local found = tokens_in(headers, provider.all)
       if found == nil then return refuse(handle, "Jwt is not alone in its place") end
       if found > 1 then return refuse(handle, MORE_THAN_ONE) end
-      if fits_no_header(headers, verified["${PAYLOAD}"], provider.outputs) then
+      if fits_no_header(headers, verified[provider.payload], provider.outputs) then
         return refuse(handle, "Jwt has a claim that fits no header")
       end
       if not provider.forward then remove_token(headers, provider.own) end

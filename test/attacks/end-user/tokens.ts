@@ -105,10 +105,15 @@ const NO_HEADER: readonly unknown[] = [
   2 ** 53,
   -(2 ** 53),
   2 ** 64,
-  1e308
+  1e308,
+  [2 ** 53],
+  [1, [-(2 ** 53)]],
+  { n: 2 ** 53 },
+  { a: 1, b: [{ c: 'x', d: 2 ** 64 }] }
 ]
 const HARMLESS: readonly unknown[] = [
   { a: '\r\n' },
+  { a: [1, { b: 2 ** 53 - 1 }] },
   ['a\nb'],
   [],
   {},

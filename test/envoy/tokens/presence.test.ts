@@ -179,6 +179,50 @@ describe('a rule with presence: REQUIRED', () => {
     const first = await ask(good('one'))
     assert.deepEqual([first.seen?.headers['x-first'], first.seen?.headers['x-second']], ['one-user', undefined])
   })
+
+  it('hands on no number that is not exact, whichever of several tokens has it', async t => {
+    const output = { outputClaimToHeaders: [{ header: 'x-id', claim: 'id' }] }
+    const withId = (issuer: Issuer, id: unknown): Sent => ({
+      [`x-${issuer}`]: signed(KEYS[issuer], { ...claims(issuer), id })
+    })
+    const policies: readonly (readonly [Issuer, readonly Manifest[]])[] = [
+      ['one', [web(header('one', { ...REQUIRED, ...output }), header('two', REQUIRED))]],
+      ['two', [web(header('one', REQUIRED), header('two', { ...REQUIRED, ...output }))]],
+      ['one', [web(header('one', { ...REQUIRED, ...output }), header('two'))]],
+      ['two', [web(header('one', REQUIRED), header('two', output))]],
+      [
+        'one',
+        [
+          web(header('two', REQUIRED)),
+          endUserAuthentication({ spec: { issuer: 'https://one.test', fromHeaders: [{ name: 'x-one' }], ...output } })
+        ]
+      ]
+    ]
+    const inexact = [2 ** 53, -(2 ** 53), 2 ** 64, [2 ** 53], { n: [2 ** 53] }]
+    for (const [issuer, manifests] of policies) {
+      await pod.apply(checksOf(manifests), KEY_SETS)
+      const ask = (id: unknown) =>
+        pod.ask({ headers: Object.entries({ ...good('one', 'two'), ...withId(issuer, id) }) })
+      for (const id of inexact) {
+        const { status, seen } = await ask(id)
+        assert.deepEqual([status, seen], [401, undefined], `${issuer}: ${JSON.stringify(id)}`)
+      }
+      assert.equal((await ask(2 ** 53 - 1)).seen?.headers['x-id'], String(2 ** 53 - 1))
+      // A claim of the other token, which goes into no header, may be any number.
+      const other = issuer === 'one' ? 'two' : 'one'
+      const sent = { ...withId(issuer, 7), ...withId(other, 2 ** 53) }
+      assert.equal((await pod.ask({ headers: Object.entries(sent) })).seen?.headers['x-id'], '7')
+    }
+    t.diagnostic(`${inexact.length * policies.length} requests refused`)
+  })
+
+  it('hands on a whole payload as it is, whatever numbers it has', async () => {
+    await pod.apply(checksOf([web(header('one', { ...REQUIRED, outputPayloadToHeader: 'x-payload' }))]), KEY_SETS)
+    const token = signed(KEYS.one, { ...claims('one'), id: 2 ** 53 })
+    const { seen } = await pod.ask({ headers: [['x-one', token]] })
+    const payload = (encoded: unknown) => Buffer.from(String(encoded), 'base64url').toString()
+    assert.equal(payload(seen?.headers['x-payload']), payload(token.split('.')[1]))
+  })
 })
 
 describe('a policy that cannot be understood', () => {
