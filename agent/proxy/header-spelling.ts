@@ -16,6 +16,19 @@ export function misspelledHeader(name: string): readonly string[] {
   )
 }
 
+/** A CEL expression: the request has a header with one of these names, in any spelling; an empty one counts. */
+export const hasAnyHeader = (names: readonly string[]): string =>
+  names
+    .flatMap(withUnderscores)
+    .map(name => `'${name}' in request.headers`)
+    .join(' || ')
+
+/** A name with each of its dashes as it is and as an underscore. */
+function withUnderscores(name: string): readonly string[] {
+  const [first = '', ...rest] = name.split('-')
+  return rest.reduce((spellings, part) => spellings.flatMap(text => [`${text}-${part}`, `${text}_${part}`]), [first])
+}
+
 /** Right up to the one that is wrong, and anything after that. */
 const separatorAt = (index: number, wrong: number, separator: string, separators: readonly string[]): string =>
   index < wrong ? (separators[index] ?? '') : index === wrong ? (separator === '-' ? '_' : '-') : '[-_]'

@@ -1,7 +1,7 @@
 import { HeaderValueOption_HeaderAppendAction as HeaderAppendAction } from '../../shared/proto/gen/envoy/config/core/v3/base_pb.js'
 import type { HeaderMatcher } from '../../shared/proto/gen/envoy/config/route/v3/route_components_pb.js'
 import { headerMatcher } from './header-matcher.ts'
-import { likeHeader } from './header-spelling.ts'
+import { hasAnyHeader, likeHeader } from './header-spelling.ts'
 import { regex } from './regex.ts'
 
 /**
@@ -38,19 +38,21 @@ export const SET_METHOD = [
   }
 ] as const
 
-/** The query parameter `_method`, with any of its characters percent-encoded; the sign itself would end the command. */
+/**
+ * The query parameter `_method` in any case, with any of its characters percent-encoded. PHP takes some characters at
+ * its beginning for the underscore. `\C` is any byte: `.` matches UTF-8 only. A percent sign would end the command, and
+ * Envoy refuses expressions of more than 100 instructions here.
+ */
 function asksForAnother(): string {
-  const parameter = [...'_method'].map(letter => `(?:${letter}|\\\\x25${letter.charCodeAt(0).toString(16)})`).join('')
+  const first = '(?:[_. +\\\\x5b]|\\\\x25(?:5f|2[0e]|[25]b))'
+  const others = [...'method'].map(letter => {
+    const [high, low] = letter.charCodeAt(0).toString(16)
+    return `(?:${letter}|\\\\x25[${high}${Number(high) - 2}]${low})`
+  })
   return [
-    ...OVERRIDE_HEADERS.flatMap(withUnderscores).map(name => `'${name}' in request.headers`),
-    `request.path.matches('(?i)[?].*${parameter}')`
+    hasAnyHeader(OVERRIDE_HEADERS),
+    `request.path.matches('(?i)[?]\\\\C*${first}${others.join('')}')`
   ].join(' || ')
-}
-
-/** A name with each of its dashes as it is and as an underscore (RFC 3875, section 4.1.18). */
-function withUnderscores(name: string): readonly string[] {
-  const [first = '', ...rest] = name.split('-')
-  return rest.reduce((spellings, part) => spellings.flatMap(text => [`${text}-${part}`, `${text}_${part}`]), [first])
 }
 
 /**

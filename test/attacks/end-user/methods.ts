@@ -47,6 +47,15 @@ const QUERIES = [
   '%5Fmethod=DELETE',
   '_%6d%65thod=POST'
 ].concat(['a=b;_method=DELETE', '_METHOD=DELETE', '?_method=DELETE', '&&_method=&', '%5f%6d%65%74%68%6f%64=POST'])
+/** Names that PHP may read as `_method`: it takes blanks, dots and brackets for underscores. */
+const QUERIES_OF_PHP = [
+  ...['.method=DELETE', '.Method=DELETE', '[method=DELETE', '+method=DELETE', 'a=1&.%6dethod=DELETE', '.method[]=DELETE'],
+  ...['%5Bmethod=DELETE', '%5bmethod=DELETE', '%2Emethod=DELETE', '%2emethod=DELETE', '%20%2emethod=DELETE'],
+  ...['%20method=DELETE', '++.method=DELETE', '%2bmethod=DELETE', '.%4d%45%54%48%4F%44=DELETE', '.method%00x=DELETE'],
+  ...['_%4Dethod=DELETE', 'a=[]&[method', '[.method=DELETE', '%5bm%45thod']
+]
+/** Bytes that are not UTF-8, which `.` of an expression does not match. */
+const QUERIES_WITH_BYTES = ['\xff&_method=DELETE', 'a=\xc3\x28&.method=DELETE', '\xe2\x82&%5fmethod=DELETE']
 
 describe('a hostile end user', () => {
   let pod: TokenPod
@@ -109,13 +118,22 @@ describe('a hostile end user', () => {
     t.diagnostic(`${QUERIES.length * REGISTERED.length} variants refused`)
   })
 
+  it('cannot ask for another method in a query that PHP reads, or behind bytes that are not UTF-8', async t => {
+    const queries = [...QUERIES_OF_PHP, ...QUERIES_WITH_BYTES]
+    for (const query of queries)
+      for (const method of REGISTERED) await isRefused({ ':method': method, ':path': `/one?${query}` })
+    for (const query of ['method=x', 'a.b=method', 'x-method=1', 'amethod=1', 'a=%6dethod'])
+      assert.equal((await client.ask({ ':path': `/one?${query}` })).status, 200, query)
+    t.diagnostic(`${queries.length * REGISTERED.length} variants refused`)
+  })
+
   it('cannot pass as a browser that asks before it sends, with another method', async t => {
     const preflight = { ':method': 'OPTIONS', origin: 'https://app.test', 'access-control-request-method': 'DELETE' }
     assert.equal((await client.ask({ ':path': '/one', ...preflight })).status, 200)
     for (const name of OVERRIDES) await isRefused({ ...preflight, [name]: 'DELETE' })
-    for (const query of QUERIES) await isRefused({ ...preflight, ':path': `/one?${query}` })
+    for (const query of [...QUERIES, ...QUERIES_OF_PHP]) await isRefused({ ...preflight, ':path': `/one?${query}` })
     for (const method of ['options', 'POST', 'DELETE', 'delete']) await isRefused({ ...preflight, ':method': method })
-    t.diagnostic(`${OVERRIDES.length + QUERIES.length + 4} variants refused`)
+    t.diagnostic(`${OVERRIDES.length + QUERIES.length + QUERIES_OF_PHP.length + 4} variants refused`)
   })
 
   it('cannot say the method, or the port, to the filters', async t => {
