@@ -21,7 +21,7 @@ import { type NamingProblem, ProblemList } from './problem.ts'
 import { nameOf, Relations } from './relations.ts'
 import { reuse, reuseMap } from './reuse.ts'
 import { serviceMessage } from './service-message.ts'
-import { reportUnchecked } from './unchecked.ts'
+import { reportUnchecked, reportWithoutRules } from './unchecked.ts'
 import { reportUnreadable } from './unreadable.ts'
 import { reportWithheld } from './withheld.ts'
 import { workloadMessage } from './workload-message.ts'
@@ -54,6 +54,7 @@ export function meshState(
 ): MeshState {
   const problems = new ProblemList()
   reportUnreadable(inventory.unreadablePolicies, problems)
+  reportWithoutRules(inventory.requestAuthentications, problems)
   reportLogins(inventory.endUserAuthentications, known, settings.keySetName, problems)
   reportUnheldAddresses(inventory.pods, problems)
   reportBelowFloor(inventory, settings, problems)

@@ -136,6 +136,12 @@ const told: Readonly<Record<string, readonly [manifests: readonly Manifest[], ex
     [excluding({ [INBOUND]: '9100' }), portsOfOrders({ 9100: 'DISABLE' })],
     []
   ],
+  'nothing of a policy that checks nothing anywhere, but that it does so': [
+    [pod({ proxy: false }), requestAuthentication({ spec: { jwtRules: [] } })],
+    [
+      'RequestAuthentication shop/web: does nothing: spec.jwtRules is absent or empty, so no token is checked; add a rule or delete the policy'
+    ]
+  ],
   'nothing of another interface': [[excluding({ [INTERFACES]: 'net1' }), strict, required], []],
   'nothing of outgoing connections': [[excluding({ 'countersign.dev/exclude-outbound-ports': '5432' }), strict], []],
   'nothing of a pod that no policy selects': [

@@ -105,7 +105,8 @@ function policiesWith({ ports }: Gap, pod: Pod, selections: Selections): Map<str
     if (held === undefined || held.length > 0) found.set(name, held)
   }
   for (const one of required) add(`EndUserAuthentication ${one.namespace}/${one.name}`, port => !isExempt(one, port))
-  for (const one of accepted) add(`RequestAuthentication ${one.namespace}/${one.name}`, port => !isExempt(one, port))
+  for (const one of accepted.filter(({ rules }) => rules.length > 0))
+    add(`RequestAuthentication ${one.namespace}/${one.name}`, port => !isExempt(one, port))
   for (const { kind, namespace, name } of [...unreadable, ...selections.unreadablePeersOf(pod)])
     add(`${kind} ${namespace}/${name}`, () => true)
   const { mode, portModes, decidedBy = {} } = policy

@@ -140,6 +140,16 @@ describe('the condition on ports', () => {
     assert.equal(said(required('b', '9090', 'https://c.test'), first), `port 8080: exempt; ${REST}`)
   })
 
+  for (const jwtRules of [[], undefined])
+    it(`lets no RequestAuthentication be ready whose rules are ${JSON.stringify(jwtRules)}: it does nothing`, () => {
+      const policy = requestAuthentication({ spec: { jwtRules } })
+      for (const manifests of [[policy], [pod({ ports: ports.slice(0, 1) }), policy, endUserAuthentication()]]) {
+        const { RequestAuthentication: own } = conditionsOf(manifests)
+        assert.deepEqual([own?.['Ready']?.short, own?.['Accepted']?.short], ['False Ignored', 'False Ignored'])
+        assert.match(own?.['Ready']?.message ?? '', /^does nothing: spec\.jwtRules /)
+      }
+    })
+
   it('is unknown where no pod has the policy, and the policy is ready for those that come', () => {
     const { EndUserAuthentication: own } = conditionsOf([endUserAuthentication()])
     assert.deepEqual([own?.['PortsChecked']?.short, own?.['Ready']?.short], ['Unknown NoWorkload', 'True Ready'])
