@@ -26,6 +26,7 @@ import { loginFilter } from './login-filter.ts'
 import { memoize, memoizePair } from './memoize.ts'
 import type { KeySets, LoginSecrets, MeshState } from './mesh-state.ts'
 import { METHOD_HEADER, SET_METHOD } from './methods.ts'
+import { PATH_HEADER, SET_PATH } from './path-overrides.ts'
 import { regex } from './regex.ts'
 import { tokenPlaces } from './token-providers.ts'
 import { tokenRules } from './token-rules.ts'
@@ -145,7 +146,7 @@ function withoutClaimedHeaders({ providers, rules }: EndUserChecks, login: Login
           ...distinct(login === undefined ? claimed : [...claimed, ...INTERNAL_HEADERS]).map(likeHeader),
           ...distinct(holding).flatMap(misspelledHeader)
         ].map(removal),
-        ...(rules.length > 0 ? SET_METHOD : []),
+        ...(rules.length > 0 ? [...SET_METHOD, ...SET_PATH] : []),
         ...(login === undefined || login.forwardTokens ? [] : [REMEMBERED_COOKIES])
       ],
       responseMutations: login === undefined ? [] : [endOfRefused(login)]
@@ -159,7 +160,7 @@ const withoutInternalHeaders = ({ rules }: EndUserChecks, login: Login | undefin
     mutations: {
       requestMutations: [
         ...(login === undefined ? [] : INTERNAL_HEADERS),
-        ...(rules.length > 0 ? [METHOD_HEADER] : [])
+        ...(rules.length > 0 ? [METHOD_HEADER, PATH_HEADER] : [])
       ].map(value => ({ action: { case: 'remove' as const, value } }))
     }
   })

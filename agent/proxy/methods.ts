@@ -49,10 +49,9 @@ function asksForAnother(): string {
     const [high, low] = letter.charCodeAt(0).toString(16)
     return `(?:${letter}|\\\\x25[${high}${Number(high) - 2}]${low})`
   })
-  return [
-    hasAnyHeader(OVERRIDE_HEADERS),
-    `request.path.matches('(?i)[?]\\\\C*${first}${others.join('')}')`
-  ].join(' || ')
+  return [hasAnyHeader(OVERRIDE_HEADERS), `request.path.matches('(?i)[?]\\\\C*${first}${others.join('')}')`].join(
+    ' || '
+  )
 }
 
 /**

@@ -161,8 +161,8 @@ describe('rules', () => {
     })
     const both = list('requiresAll', of('a'), of('b'))
     assert.deepEqual(
-      rules.slice(1, 7).map(({ requirementType }) => shape(requirementType.value)),
-      [both, both, of('a'), of('b'), of('b'), of('b')]
+      rules.slice(1, 9).map(({ requirementType }) => shape(requirementType.value)),
+      [both, both, both, of('a'), of('b'), of('b'), of('b'), of('b')]
     )
   })
 
@@ -181,6 +181,7 @@ describe('rules', () => {
     assert.deepEqual(matches({ excludePaths: ['/open'] }), [
       { path: 'safeRegex', headers: [] },
       { path: 'prefix', headers: ['not :path'] },
+      { path: 'prefix', headers: ['not x-countersign-path'] },
       { path: 'prefix', headers: ['not :path'] }
     ]))
 
@@ -188,6 +189,7 @@ describe('rules', () => {
     assert.deepEqual(matches({ includePaths: ['/x'], methods: ['GET'] }), [
       { path: 'safeRegex', headers: ['not x-countersign-method'] },
       { path: 'prefix', headers: ['not x-countersign-method', 'not :path'] },
+      { path: 'prefix', headers: ['not x-countersign-method', 'not x-countersign-path'] },
       { path: 'safeRegex', headers: ['not x-countersign-method'] }
     ]))
 
@@ -195,6 +197,7 @@ describe('rules', () => {
     assert.deepEqual(matches({ includePaths: ['/x'], exemptPorts: [8081, 9090] }), [
       { path: 'safeRegex', headers: ['not x-countersign-port'] },
       { path: 'prefix', headers: ['not x-countersign-port', 'not :path'] },
+      { path: 'prefix', headers: ['not x-countersign-port', 'not x-countersign-path'] },
       { path: 'safeRegex', headers: ['not x-countersign-port'] }
     ]))
 

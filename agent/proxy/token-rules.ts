@@ -16,6 +16,7 @@ import { headerMatcher } from './header-matcher.ts'
 import { ALLOW_MISSING, allOf, anyOf, tokenOf } from './jwt-requirement.ts'
 import type { KeySets } from './mesh-state.ts'
 import { METHOD_HEADER, protectedMethods } from './methods.ts'
+import { OVERRIDDEN_PATH } from './path-overrides.ts'
 import { narrowPath, UNUSUAL_PATH, UTF8_TARGET, widePath } from './path-patterns.ts'
 import { regex } from './regex.ts'
 import { withEveryToken } from './token-presence.ts'
@@ -57,8 +58,8 @@ const PREFLIGHT: RequirementRule = create(RequirementRuleSchema, {
 type Match = Required<Pick<Exclude<MessageInitShape<typeof RouteMatchSchema>, Message>, 'pathSpecifier' | 'headers'>>
 
 /**
- * Unusual spellings first: no exclusion is asked about them. Such a path may be one of any rule that follows, so all
- * that these require is required.
+ * Unusual spellings and headers in place of the path first: no exclusion is asked about them. Such a path may be one of
+ * any rule that follows, so all that these require is required.
  */
 function rulesOf(
   rule: TokenRule,
@@ -76,6 +77,7 @@ function rulesOf(
   return [
     requirementRule({ pathSpecifier: regex(UNUSUAL_PATH), headers: where }, every),
     requirementRule({ pathSpecifier: EVERY_PATH, headers: [...where, NOT_UTF8] }, every),
+    requirementRule({ pathSpecifier: EVERY_PATH, headers: [...where, OVERRIDDEN_PATH] }, every),
     requirementRule(
       {
         pathSpecifier: includePaths.length === 0 ? EVERY_PATH : regex(oneOf(includePaths.map(widePath))),

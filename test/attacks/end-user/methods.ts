@@ -49,7 +49,14 @@ const QUERIES = [
 ].concat(['a=b;_method=DELETE', '_METHOD=DELETE', '?_method=DELETE', '&&_method=&', '%5f%6d%65%74%68%6f%64=POST'])
 /** Names that PHP may read as `_method`: it takes blanks, dots and brackets for underscores. */
 const QUERIES_OF_PHP = [
-  ...['.method=DELETE', '.Method=DELETE', '[method=DELETE', '+method=DELETE', 'a=1&.%6dethod=DELETE', '.method[]=DELETE'],
+  ...[
+    '.method=DELETE',
+    '.Method=DELETE',
+    '[method=DELETE',
+    '+method=DELETE',
+    'a=1&.%6dethod=DELETE',
+    '.method[]=DELETE'
+  ],
   ...['%5Bmethod=DELETE', '%5bmethod=DELETE', '%2Emethod=DELETE', '%2emethod=DELETE', '%20%2emethod=DELETE'],
   ...['%20method=DELETE', '++.method=DELETE', '%2bmethod=DELETE', '.%4d%45%54%48%4F%44=DELETE', '.method%00x=DELETE'],
   ...['_%4Dethod=DELETE', 'a=[]&[method', '[.method=DELETE', '%5bm%45thod']

@@ -133,6 +133,28 @@ const OF_LETTERS = [
   '/café'
 ]
 
+/** Each name with each of its dashes as a dash and as an underscore. */
+const inUnderscores = (name: string): readonly string[] =>
+  name
+    .split('-')
+    .reduce<readonly string[]>(
+      (texts, part) => (texts.length === 0 ? [part] : texts.flatMap(text => [`${text}-${part}`, `${text}_${part}`])),
+      []
+    )
+const OVERRIDES = [
+  ...['x-original-url', 'x-rewrite-url', 'script-name', 'x-script-name', 'path-info', 'x-invoke-path', 'x-matched-path']
+].flatMap(inUnderscores)
+const OVERRIDING: readonly (string | string[])[] = [
+  '/one',
+  '/',
+  '',
+  '/two',
+  'x',
+  'https://a.test/one',
+  ['/two', '/one']
+]
+const PATH_HEADERS = inUnderscores('x-countersign-path')
+
 describe('a hostile end user', () => {
   let pod: TokenPod
   let client: Http2Client
@@ -216,6 +238,38 @@ describe('a hostile end user', () => {
     t.diagnostic(`${OF_LETTERS.length} variants refused`)
   })
 
+  it('cannot name a protected path in a header', async t => {
+    let count = 0
+    for (const header of OVERRIDES)
+      for (const value of OVERRIDING)
+        for (const path of ['/two', '/admin/open/x', '/']) {
+          for (const method of ['GET', 'POST', 'OPTIONS']) {
+            const { status, seen } = await client.ask({ ':path': path, ':method': method, [header]: value })
+            assert.ok(seen === undefined && status === 401, `${method} ${path} ${header}: ${value}: ${status}`)
+            count++
+          }
+          // Nor with the header by which filters learn of it.
+          for (const name of PATH_HEADERS) {
+            const { status } = await client.ask({ ':path': path, [header]: value, [name]: 'own' })
+            assert.equal(status, 401, `${path} ${header} ${name}`)
+            count++
+          }
+        }
+    t.diagnostic(`${count} variants refused`)
+  })
+
+  it('cannot name one in a header over HTTP/1.1, and is told nothing of it', async () => {
+    for (const header of OVERRIDES)
+      for (const name of [header, header.toUpperCase()])
+        assert.equal((await pod.ask({ target: '/two', headers: [[name, '/one']] })).status, 401, name)
+    const { seen } = await pod.ask({ target: '/two', headers: [['x_countersign-path', 'own']] })
+    assert.deepEqual(
+      Object.keys(seen?.headers ?? {}).filter(name => /countersign/.test(name)),
+      []
+    )
+    assert.ok(seen)
+  })
+
   it('cannot do any of it in HTTP/1.1', async t => {
     const targets = [...OF_ONE, ...OUT_OF_OPEN, ...OF_LETTERS.map(raw)]
     for (const target of targets) {
@@ -223,5 +277,15 @@ describe('a hostile end user', () => {
       assert.ok(seen === undefined && [400, 401].includes(status), `${target}: ${status}`)
     }
     t.diagnostic(`${targets.length} variants refused`)
+  })
+
+  it('may send such headers where no policy names paths, or no policy holds', async () => {
+    const providers = [{ name: 'p', issuer: 'https://issuer.test', keySet: 'keys' }]
+    const rules = [{ methods: ['POST'], providers: ['p'], required: true }]
+    for (const checks of [{ providers, rules }, undefined]) {
+      await pod.apply(checks, { keys: keySet(KEY) })
+      const { seen } = await pod.ask({ target: '/two', headers: [['x-original-url', '/one']] })
+      assert.equal(seen?.headers['x-original-url'], '/one')
+    }
   })
 })

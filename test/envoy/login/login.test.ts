@@ -498,6 +498,15 @@ describe('a pod with a login', () => {
         }
     })
 
+    it('refuses open paths to requests with a header in place of the path, signed in or not', async () => {
+      await applyLogin(pod, issuer, { rule: { excludePaths: ['/open/*'] } })
+      for (const who of [browser, newBrowser(pod)]) {
+        assert.equal((await who.navigate(`${SITE}/open/x`)).status, 200)
+        for (const headers of [{ 'x-original-url': '/orders' }, { x_rewrite_url: '' }])
+          assert.equal((await who.navigate(`${SITE}/open/x`, { headers })).status, 401)
+      }
+    })
+
     it('lets browsers ask whether they may send a request', async () => {
       const headers = { origin: 'https://a.test', 'access-control-request-method': 'GET' }
       const { seen } = await browser.fetch(PAGE, { method: 'OPTIONS', headers })
