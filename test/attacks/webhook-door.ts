@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Operation } from 'fast-json-patch'
 import { parseOptions } from '../../shared/config/index.ts'
 import { createLogger } from '../../shared/log/index.ts'
 import { startWebhook } from '../../webhook/app.ts'
@@ -11,6 +12,8 @@ import { WEBHOOK_OPTIONS } from '../../webhook/options.ts'
 export interface Admission {
   readonly allowed: boolean
   readonly patched: boolean
+  /** RFC 6902. */
+  readonly patch: readonly Operation[]
   /** Of a refusal. */
   readonly message: string
 }
@@ -46,9 +49,11 @@ export async function openWebhook(floor?: string): Promise<WebhookDoor> {
     const { host, port } = webhook.address
     const text = await post(`https://${host}:${port}${path}`, body, agent)
     const { response } = JSON.parse(text)
+    const patch = response.patch === undefined ? '[]' : Buffer.from(response.patch, 'base64').toString()
     return {
       allowed: response.allowed,
       patched: response.patch !== undefined,
+      patch: JSON.parse(patch),
       message: response.allowed ? '' : response.status.message
     }
   }

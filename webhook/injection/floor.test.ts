@@ -164,40 +164,6 @@ for (const rule of ['mutualTls', 'endUserChecks'] as const)
     })
   })
 
-describe('a proxy that a pod brings along', () => {
-  const changes: Readonly<Record<string, (proxy: Record<string, unknown>) => void>> = {
-    'the image': proxy => Object.assign(proxy, { image: 'mine' }),
-    'no command': proxy => Object.assign(proxy, { command: ['sh'] }),
-    'the arguments': proxy => Object.assign(proxy, { args: [...(proxy['args'] as string[]), '--config-yaml', '{}'] }),
-    'no lifecycle hook': proxy => Object.assign(proxy, { lifecycle: { postStart: { exec: { command: ['x'] } } } }),
-    'no exec probe': proxy => Object.assign(proxy, { livenessProbe: { exec: { command: ['x'] } } }),
-    'no volume but countersign': proxy =>
-      (proxy['volumeMounts'] as object[]).push({ name: 'data', mountPath: '/usr/local/bin' })
-  }
-  for (const [what, change] of Object.entries(changes))
-    it(`is refused under a floor where it differs: ${what}`, () => {
-      const settings = settingsWith({ injection: true }, 'shop')
-      assert.ok(messageOf(injectPod(injectedAnd(change), 'shop', settings)).includes(`expected ${what} of the proxy`))
-      assert.equal(injectPod(injectedAnd(change), 'shop', WITHOUT).kind, 'skip')
-    })
-
-  it('is the proxy under a floor where it is as injection makes it', () => {
-    const token = {
-      name: 'kube-api-access',
-      mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
-      readOnly: true
-    }
-    const same = injectedAnd(proxy => {
-      ;(proxy['volumeMounts'] as object[]).push(token)
-      Object.assign(proxy, { terminationMessagePath: '/dev/termination-log', env: [{ name: 'TZ', value: 'UTC' }] })
-    })
-    for (const rule of ['mutualTls', 'injection', 'endUserChecks'] as const) {
-      const result = injectPod(same, 'shop', settingsWith({ [rule]: true }, 'mesh'))
-      assert.ok(result.kind === 'skip' && result.reason === 'already-injected')
-    }
-  })
-})
-
 describe('the image of the proxy of a running pod', () => {
   const settings = settingsWith({ injection: true }, 'shop')
   const before = injectedAnd(() => {})

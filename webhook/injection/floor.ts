@@ -1,8 +1,10 @@
+import type { Operation } from 'fast-json-patch'
 import { EXCLUSIONS } from '../../shared/exclusions/index.ts'
 import type { FloorRules } from '../../shared/floor/index.ts'
 import type { Container, Pod } from '../pod/index.ts'
 import { APPLICATION_ADDRESS } from './annotations.ts'
-import { INJECT_LABEL, MOUNT_PATH, PROXY_CONTAINER, VOLUME } from './names.ts'
+import { proxyDifferences } from './brought-proxy.ts'
+import { INJECT_LABEL, PROXY_CONTAINER, VOLUME } from './names.ts'
 import type { SkipReason } from './skip.ts'
 
 const WHY = 'which the operator’s floor does not allow in this namespace (docs/floor.md)'
@@ -38,41 +40,32 @@ export function refusedAnnotations({ metadata }: Pod, { mutualTls, endUserChecks
     )
 }
 
-// Kubernetes adds the token of the service account to every container that is there before admission.
-const TOKENS = '/var/run/secrets/'
-
-const SAME: readonly (readonly [what: string, holds: (found: Container, wanted: Container) => boolean])[] = [
-  ['the image', ({ image }, wanted) => image === wanted.image],
-  ['the arguments', ({ args }, wanted) => JSON.stringify(args) === JSON.stringify(wanted.args)],
-  ['no command', ({ command }) => (command ?? []).length === 0],
-  ['no lifecycle hook', ({ lifecycle }) => lifecycle?.postStart == null && lifecycle?.preStop == null],
-  ['no exec probe', ({ readinessProbe, livenessProbe }) => !readinessProbe?.exec && !livenessProbe?.exec],
-  [
-    `no volume but ${VOLUME}`,
-    ({ volumeMounts }) =>
-      (volumeMounts ?? []).every(({ name, mountPath }) =>
-        name === VOLUME ? mountPath === MOUNT_PATH : mountPath.startsWith(TOKENS)
-      )
-  ]
-]
-
 /**
  * How a proxy that a pod brings along differs from the one that injection adds, as a sentence: under a floor, a pod
  * cannot put a program of its own in the place of the proxy.
  */
-export function refusedProxy(
-  pod: Pod,
-  wanted: Container,
-  { mutualTls, injection, endUserChecks }: FloorRules
-): string[] {
-  if (!mutualTls && !injection && !endUserChecks) return []
+export function refusedProxy(pod: Pod, wanted: Container, floor: FloorRules): string[] {
+  if (!hasRules(floor)) return []
   const found = pod.spec?.initContainers?.find(({ name }) => name === PROXY_CONTAINER)
-  const differing = found === undefined ? [] : SAME.filter(([, holds]) => !holds(found, wanted)).map(([what]) => what)
+  const differing = found === undefined ? [] : proxyDifferences(found, wanted, pod)
   if (differing.length === 0) return []
   return [
     `spec.initContainers["${PROXY_CONTAINER}"]: expected ${differing.join(', ')} of the proxy that Countersign adds: the pod would run another one, ${WHY}; remove the container and the volume ${VOLUME}`
   ]
 }
+
+/**
+ * Puts a proxy that a pod brings along before its other init containers: traffic is captured once the proxy runs, so one
+ * that never ends would be reachable without it. A webhook that adds its own in front is a common reason.
+ */
+export function movedToFront({ spec }: Pod, floor: FloorRules): Operation[] {
+  const index = spec?.initContainers?.findIndex(({ name }) => name === PROXY_CONTAINER) ?? -1
+  if (index < 1 || !hasRules(floor)) return []
+  return [{ op: 'move', from: `/spec/initContainers/${index}`, path: '/spec/initContainers/0' }]
+}
+
+const hasRules = ({ mutualTls, injection, endUserChecks }: FloorRules): boolean =>
+  mutualTls || injection || endUserChecks
 
 /**
  * Why the image of a running pod's proxy may not be changed, as a sentence: images are what can be changed of a pod, and

@@ -549,6 +549,38 @@ describe('a pod is refused', () => {
   for (const [what, [one, message]] of Object.entries(refusals))
     it(what, () => assert.deepEqual(inject(one), { kind: 'refuse', problems: [message], message }))
 
+  const beside: Readonly<Record<string, readonly [(one: Pod) => unknown, RegExp]>> = {
+    'a container with the user of the proxy': [
+      ({ spec }) => spec?.containers.push(container('me', { securityContext: { runAsUser: 1337 } })),
+      /^spec\.containers\["me"\]\.securityContext\.runAsUser 1337: /
+    ],
+    'the user of the proxy as that of the pod': [
+      ({ spec }) => Object.assign(spec ?? {}, { shareProcessNamespace: true, securityContext: { runAsUser: 1337 } }),
+      /^spec\.securityContext\.runAsUser 1337: /
+    ],
+    'an init container with the user of the proxy': [
+      ({ spec }) => spec?.initContainers?.push(container('me', { securityContext: { runAsUser: 1337 } })),
+      /^spec\.initContainers\["me"\]\.securityContext\.runAsUser 1337: /
+    ],
+    'a port of the proxy': [
+      ({ spec }) => spec?.containers.push(container('me', { ports: [{ containerPort: 15006 }] })),
+      /^spec\.containers\["me"\]\.ports 15006: /
+    ],
+    'a wrong label': [
+      ({ metadata }) => Object.assign(metadata?.labels ?? {}, { 'countersign.dev/inject': 'yes' }),
+      /^label countersign\.dev\/inject "yes": /
+    ]
+  }
+  for (const [what, [change, message]] of Object.entries(beside))
+    it(`with ${what}, also when it brings the proxy along`, () => {
+      const one = injected(pod(SIMPLE))
+      change(one)
+      const result = inject(one)
+      assert.ok(result.kind === 'refuse', JSON.stringify(result))
+      assert.equal(result.problems.length, 1)
+      assert.match(result.message, message)
+    })
+
   it('with a container of our name that is not ours, where it stands', () => {
     const result = inject(
       pod(SIMPLE, ({ spec }) => {

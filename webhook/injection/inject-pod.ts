@@ -4,7 +4,7 @@ import { type Container, isMirror, type Pod, type Volume } from '../pod/index.ts
 import { readAnnotations } from './annotations.ts'
 import { otherProxies, proxyConflicts } from './conflicts.ts'
 import { findExisting } from './existing.ts'
-import { refusedAnnotations, refusedImage, refusedProxy, refusedSkip } from './floor.ts'
+import { movedToFront, refusedAnnotations, refusedImage, refusedProxy, refusedSkip } from './floor.ts'
 import { attributeProblems, rewriteProbes, UNTOUCHED } from './probes.ts'
 import { proxyContainer, proxyVolume } from './proxy.ts'
 import type { InjectionSettings } from './settings.ts'
@@ -42,23 +42,26 @@ export function injectPod(pod: Pod, namespace: string, settings: InjectionSettin
     : UNTOUCHED
   const volume = proxyVolume(wishes, probes.attribute)
   const probeProblems = [...probes.problems, ...attributeProblems(volume)]
-  const others = otherProxies(pod)
+  // Of a pod that was injected before as well: whoever brings the proxy along has not been asked yet.
+  const conflicts = [...labelProblems(pod), ...otherProxies(pod), ...proxyConflicts(pod)]
   const container = proxyContainer(settings, wishes)
   const open = [...foreign, ...refusedAnnotations(pod, floor), ...refusedProxy(pod, container, floor)]
-  if (existing.kind === 'complete' && [...others, ...open, ...probes.operations, ...probeProblems].length === 0)
-    return ALREADY_INJECTED
+  const moves = existing.kind === 'complete' ? movedToFront(pod, floor) : []
+  const reasons = [...conflicts, ...open, ...probes.operations, ...probeProblems, ...moves]
+  if (existing.kind === 'complete' && reasons.length === 0) return ALREADY_INJECTED
   const refused = refusal([
-    ...labelProblems(pod),
-    ...others,
+    ...conflicts,
     ...open,
     ...(existing.kind === 'foreign' ? existing.problems : []),
-    ...proxyConflicts(pod),
     ...annotationProblems,
     ...probeProblems
   ])
   if (refused !== undefined) return refused
+  const renewed = existing.kind === 'complete' && probes.operations.length > 0
   const rest =
-    existing.kind === 'complete' ? [replacement(pod, existing.volume, volume)] : additions(pod, container, volume)
+    existing.kind === 'complete'
+      ? [...(renewed ? [replacement(pod, existing.volume, volume)] : []), ...moves]
+      : additions(pod, container, volume)
   // Probes first: they are where they were until a container is put before them.
   return { kind: 'patch', patch: [...probes.operations, ...rest] }
 }

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import jsonPatch from 'fast-json-patch'
 import { openWebhook, type WebhookDoor } from '../webhook-door.ts'
 
 interface Pod {
@@ -97,6 +98,75 @@ describe('a tenant of a namespace under a floor of mutual TLS, injection and end
       t,
       WAYS_OUT.flatMap((a, at) => WAYS_OUT.slice(at + 1).map(b => together(a, b)))
     ))
+
+  type Fields = Record<string, unknown>
+  const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const onProxy = (fields: object) => (proxy: Fields) => Object.assign(proxy, fields)
+  const mount =
+    (mountPath: string, volume: object, more: object = {}) =>
+    (proxy: Fields, { volumes }: Fields) => {
+      ;(volumes as object[]).push({ name: 'lib', ...volume })
+      ;(proxy['volumeMounts'] as object[]).push({ name: 'lib', mountPath, ...more })
+    }
+  const configMap = { configMap: { name: 'evil', defaultMode: 0o755 } }
+  const projected = { projected: { sources: [{ configMap: { name: 'evil' } }] } }
+  const security =
+    (more: object) =>
+    ({ securityContext }: Fields) =>
+      Object.assign(securityContext as object, more)
+  const IMPERSONATIONS: readonly ((proxy: Fields, spec: Fields) => unknown)[] = [
+    ...['/var/run/secrets/x', '/var/run/secrets/../../../usr/local/bin', '/usr/local/bin', TOKEN, `${TOKEN}/`].map(
+      path => mount(path, configMap)
+    ),
+    ...['/var/run/secrets/x', '/etc', '/lib', `${TOKEN}/../x`].map(path => mount(path, projected)),
+    ...[{ subPath: 'x' }, { subPathExpr: 'x' }, { mountPropagation: 'Bidirectional' }].map(more =>
+      mount(TOKEN, projected, more)
+    ),
+    ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'GLIBC_TUNABLES', 'ENVOY_UID', 'PATH'].map(name =>
+      onProxy({ env: [{ name, value: 'x' }] })
+    ),
+    onProxy({ env: [{ name: 'LD_PRELOAD', valueFrom: { configMapKeyRef: { name: 'evil', key: 'x' } } }] }),
+    ...[{ configMapRef: { name: 'x' } }, { prefix: 'LD_', secretRef: { name: 'x' } }].map(from =>
+      onProxy({ envFrom: [from] })
+    ),
+    onProxy({ workingDir: '/x' }),
+    onProxy({ terminationMessagePath: '/usr/local/bin/envoy' }),
+    onProxy({ startupProbe: { httpGet: { host: '203.0.113.1', path: '/ready', port: 15021, scheme: 'HTTP' } } }),
+    onProxy({ lifecycle: { preStop: { exec: { command: ['x'] } } } }),
+    ...[{ privileged: true }, { capabilities: { add: ['ALL'] } }, { readOnlyRootFilesystem: false }].map(security),
+    ...[{ allowPrivilegeEscalation: true }, { seccompProfile: { type: 'Unconfined' } }, { runAsGroup: 0 }].map(
+      security
+    ),
+    (_, spec) =>
+      Object.assign(spec, {
+        shareProcessNamespace: true,
+        containers: [{ name: 'web', image: 'web', securityContext: { runAsUser: 1337 } }]
+      }),
+    (_, spec) => Object.assign(spec, { securityContext: { runAsUser: 1337 } })
+  ]
+
+  it('a tenant who brings the proxy along cannot run code of its own as the proxy, nor before it', async t => {
+    for (const door of doors) {
+      const bring = async (change: (proxy: Fields, spec: Fields) => unknown): Promise<object> => {
+        const pod = asked(spec({})) as { spec: Fields }
+        jsonPatch.applyPatch(pod, [...(await door.create('/inject', pod)).patch])
+        change((pod.spec['initContainers'] as Fields[])[0] ?? {}, pod.spec)
+        return pod
+      }
+      for (const [at, change] of IMPERSONATIONS.entries()) {
+        const { allowed, message } = await door.create('/inject', await bring(change))
+        assert.equal(allowed, false, `variant ${at}`)
+        assert.match(message, /of the proxy that Countersign adds|expected any user but 1337/)
+      }
+      const before = await bring((_, { initContainers }) => (initContainers as object[]).unshift({ name: 'me' }))
+      const { patch } = await door.create('/inject', before)
+      assert.deepEqual(patch, [{ op: 'move', from: '/spec/initContainers/1', path: '/spec/initContainers/0' }])
+      const token = { projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }
+      const same = await door.create('/inject', await bring(mount(TOKEN, token, { readOnly: true })))
+      assert.deepEqual({ ...same, message: '' }, { allowed: true, patched: false, patch: [], message: '' })
+    }
+    t.diagnostic(`${IMPERSONATIONS.length * doors.length} variants refused`)
+  })
 
   it('a tenant who changes the image of the proxy of a running pod cannot replace it', async t => {
     const running = (image: string): object =>
