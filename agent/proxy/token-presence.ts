@@ -10,7 +10,9 @@ import { tokenPlaces } from './token-providers.ts'
  * that what is there for an optional one is valid.
  *
  * An optional provider looks into places that others look into, too. A token of one of those is none of its own; so it
- * may be theirs. Where all its places are looked into by one that is required, no token of its own can be there.
+ * may be theirs, or that of one that those share places with in turn. Envoy is then content with that one, wherever its
+ * token is: that every token was verified is seen to afterwards (verified-token-script.ts). Where all its places are
+ * looked into by one that is required, no token of its own can be there.
  */
 export function withEveryToken(
   rule: TokenRule,
@@ -27,8 +29,13 @@ export function withEveryToken(
   const optional = optionalProviders.filter(name => !required.some(other => isWithin(name, other)))
   const isNeighbour = (name: string, other: string): boolean =>
     other !== name && of(other).some(({ where }) => of(name).some(place => place.where === where))
-  const neighbours = (name: string): readonly string[] =>
-    [...required, ...optional].filter(other => isNeighbour(name, other))
+  const all = [...required, ...optional]
+  const neighbours = (name: string): readonly string[] => {
+    const reached = new Set([name])
+    // A set hands out what is added to it meanwhile.
+    for (const one of reached) for (const other of all) if (isNeighbour(one, other)) reached.add(other)
+    return all.filter(other => other !== name && reached.has(other))
+  }
   // The required ones last: where two put claims into one header, it is theirs.
   return allOf([
     ...optional.map(name => anyOf([tokenOf(name), ...neighbours(name).map(tokenOf), ALLOW_MISSING])),

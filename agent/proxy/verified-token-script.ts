@@ -1,6 +1,7 @@
 import { create, type JsonObject } from '@bufbuild/protobuf'
-import type { EndUserChecks, TokenProvider } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
+import type { EndUserChecks, TokenProvider, TokenRule } from '../../shared/proto/gen/countersign/mesh/v1/mesh_pb.js'
 import { type Lua, LuaSchema } from '../../shared/proto/gen/envoy/extensions/filters/http/lua/v3/lua_pb.js'
+import { LOCAL_PORT_HEADER } from './local-port.ts'
 import { SESSION_HEADER } from './login.ts'
 import { INVALID_TOKEN } from './token-challenge.ts'
 import { headerKey, isBearer, payloadKey, type TokenPlaces, tokenPlaces } from './token-providers.ts'
@@ -14,6 +15,8 @@ import { UNSEEN_TOKENS } from './unseen-token-script.ts'
  * - More than one token is refused, in one place or in several: Envoy looks at some of them, the application may look
  *   at another, and the claims of all would be in one header (RFC 6750, sections 2 and 3.1). So is a header that holds
  *   anything beside the token.
+ * - Where tokens of several providers may be there, one that was not verified is refused: Envoy is content with another
+ *   that was.
  * - A claim that fits no header is refused: with a control character Envoy would answer 503, a blank at an end would be
  *   lost (RFC 9110, section 5.5), and of a number that is not exact in double precision Envoy writes another.
  * - Where no token is needed, one is refused that Envoy does not see and the application may see: with the scheme Bearer,
@@ -26,6 +29,9 @@ export const afterVerification = (checks: EndUserChecks): Lua =>
     defaultSourceCode: { specifier: { case: 'inlineString', value: SCRIPT } },
     filterContext: {
       optional: optionalContext(checks),
+      combined: checks.rules
+        .filter(({ alsoRequired, optionalProviders }) => alsoRequired.length + optionalProviders.length > 0)
+        .map(rule => combinedContext(rule, checks.providers)),
       providers: checks.providers.map(provider => ({
         header: headerKey(provider.name),
         payload: payloadKey(provider.name),
@@ -35,17 +41,34 @@ export const afterVerification = (checks: EndUserChecks): Lua =>
           ...(provider.payloadHeader === '' ? [] : [{ header: provider.payloadHeader.toLowerCase(), claim: '' }])
         ],
         own: placesContext([tokenPlaces(provider)]),
+        accountsFor: placesContext([tokenPlaces(provider), ...(isSession(provider) ? [ACCESS_TOKEN] : [])]),
         all: placesContext(sameRule(checks, provider).map(tokenPlaces))
       }))
     }
   })
 
-/** Where there may be tokens that rules do not need. */
-function optionalContext({ providers, rules }: EndUserChecks): JsonObject {
-  const names = rules.filter(({ required }) => !required).flatMap(rule => rule.providers)
-  const places = providers.filter(({ name }) => names.includes(name)).map(tokenPlaces)
-  return { ...placesContext(places), bearer: places.some(({ headers }) => headers.some(isBearer)) }
-}
+/** Where there may be tokens that rules do not need, and the ports where these rules do not hold. */
+const optionalContext = ({ providers, rules }: EndUserChecks): JsonObject[] =>
+  rules.flatMap(rule => {
+    const places = placesOf(rule.required ? rule.optionalProviders : rule.providers, providers)
+    if (places.length === 0) return []
+    const bearer = places.some(({ headers }) => headers.some(isBearer))
+    return [{ ...placesContext(places), bearer, exemptPorts: rule.exemptPorts.map(String) }]
+  })
+
+/** A rule for tokens of several providers: which must have been verified where it decided, and where any may be. */
+const combinedContext = (rule: TokenRule, providers: readonly TokenProvider[]): JsonObject => ({
+  any: rule.providers.map(headerKey),
+  every: rule.alsoRequired.map(headerKey),
+  places: placesContext(placesOf([...rule.providers, ...rule.alsoRequired, ...rule.optionalProviders], providers)),
+  exemptPorts: rule.exemptPorts.map(String)
+})
+
+const placesOf = (names: readonly string[], providers: readonly TokenProvider[]): readonly TokenPlaces[] =>
+  providers.filter(({ name }) => names.includes(name)).map(tokenPlaces)
+
+/** Where the filter of a login puts the access token of a session. What a client sent there is gone by then. */
+const ACCESS_TOKEN: TokenPlaces = { headers: [{ name: 'authorization', prefix: '' }], params: [], cookies: [] }
 
 /**
  * Providers of whose tokens a request may have one. The session of a login is not among those of the others: with it
@@ -112,6 +135,68 @@ local function tokens_in(headers, places)
   return found
 end
 
+local function is_exempt(headers, ports)
+  return set_of(ports)[headers:get("${LOCAL_PORT_HEADER}") or ""] == true
+end
+
+-- Whether the rule may be the one that decided: what it requires was verified.
+local function may_have_decided(rule, verified)
+  for _, key in ipairs(rule.every) do
+    if verified[key] == nil then return false end
+  end
+  for _, key in ipairs(rule.any) do
+    if verified[key] ~= nil then return true end
+  end
+  return false
+end
+
+-- The places of the providers whose tokens were verified. Each of them has one token there, which tokens_in sees to.
+local function places_of_verified(providers, verified)
+  local places = { headers = {}, params = {}, cookies = {} }
+  for _, provider in ipairs(providers) do
+    if verified[provider.header] ~= nil then
+      for _, place in ipairs(provider.accountsFor.headers) do
+        local prefixes = places.headers[place.name] or {}
+        for _, prefix in ipairs(place.prefixes) do prefixes[#prefixes + 1] = prefix end
+        places.headers[place.name] = prefixes
+      end
+      for _, name in ipairs(provider.accountsFor.params) do places.params[name] = true end
+      for _, name in ipairs(provider.accountsFor.cookies) do places.cookies[name] = true end
+    end
+  end
+  return places
+end
+
+local function has_name_besides(names, wanted, known)
+  local set = set_of(wanted)
+  for _, name in ipairs(names) do
+    if set[name] and not known[name] then return true end
+  end
+  return false
+end
+
+-- Whether there is a token in these places that is in none of the known ones.
+local function has_token_besides(headers, places, known)
+  for _, place in ipairs(places.headers) do
+    for _, value in ipairs(values_of(headers, place.name)) do
+      if token_in(value, place.prefixes) and not token_in(value, known.headers[place.name] or {}) then return true end
+    end
+  end
+  return (#places.params > 0 and has_name_besides(params_of(headers), places.params, known.params))
+    or (#places.cookies > 0 and has_name_besides(cookies_of(headers), places.cookies, known.cookies))
+end
+
+local function has_unverified_token(headers, context, verified)
+  local known = places_of_verified(context:get("providers"), verified)
+  for _, rule in ipairs(context:get("combined")) do
+    if not is_exempt(headers, rule.exemptPorts) and may_have_decided(rule, verified)
+      and has_token_besides(headers, rule.places, known) then
+      return true
+    end
+  end
+  return false
+end
+
 local function remove_token(headers, places)
   for _, place in ipairs(places.headers) do
     for _, value in ipairs(values_of(headers, place.name)) do
@@ -176,6 +261,7 @@ end
 function envoy_on_request(handle)
   local headers, context = handle:headers(), handle:filterContext()
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn") or {}
+  if has_unverified_token(headers, context, verified) then return refuse(handle, "Jwt was not verified") end
   for _, provider in ipairs(context:get("providers")) do
     local header = verified[provider.header]
     if header ~= nil then
@@ -189,8 +275,10 @@ function envoy_on_request(handle)
       if not provider.forward then remove_token(headers, provider.own) end
     end
   end
-  if has_odd_token(headers, context:get("optional")) then
-    return refuse(handle, "Jwt is in a place that is written in no usual way")
+  for _, places in ipairs(context:get("optional")) do
+    if not is_exempt(headers, places.exemptPorts) and has_odd_token(headers, places) then
+      return refuse(handle, "Jwt is in a place that is written in no usual way")
+    end
   end
 end
 `

@@ -50,6 +50,10 @@ const REQUIRED = { presence: 'REQUIRED' }
 
 /** Tokens by the header that they are sent in. */
 type Sent = Readonly<Record<string, string>>
+/** A header with several values has a line for each. */
+type Lines = Readonly<Record<string, string | readonly string[]>>
+const linesOf = (sent: Lines): readonly (readonly [string, string])[] =>
+  Object.entries(sent).flatMap(([name, values]) => [values].flat().map(value => [name, value] as const))
 const none: Sent = {}
 const good = (...issuers: readonly Issuer[]): Sent => Object.fromEntries(issuers.map(name => [`x-${name}`, GOOD[name]]))
 const forged = (issuer: Issuer): Sent => ({ [`x-${issuer}`]: FORGED[issuer] })
@@ -58,7 +62,7 @@ const bearer = (token: string): Sent => ({ authorization: `Bearer ${token}` })
 interface Case {
   readonly says: string
   readonly policies: readonly Manifest[]
-  readonly rows: readonly (readonly [sent: Sent, status: number, says: string])[]
+  readonly rows: readonly (readonly [sent: Lines, status: number, says: string, query?: string])[]
 }
 
 const CASES: readonly Case[] = [
@@ -116,7 +120,119 @@ const CASES: readonly Case[] = [
     rows: [
       [good('one'), 200, 'the required one'],
       [good('two'), 401, 'the optional one alone'],
-      [{ 'x-one': GOOD.two }, 401, 'the optional one in the place of the required one']
+      [{ 'x-one': GOOD.two }, 401, 'the optional one in the place of the required one'],
+      [{ ...good('one'), ...forged('two') }, 401, 'the required one beside a forged one in the place of the other'],
+      [{ ...good('one'), 'x-two': GOOD.one }, 401, 'the required one in both places'],
+      [{ ...good('one'), 'x-two': GOOD.three }, 401, 'the required one beside one of a stranger'],
+      [{ ...good('one'), 'x-two': 'a.b' }, 401, 'the required one beside what is no token']
+    ]
+  },
+  {
+    says: 'the optional one looks into the same header and into a parameter',
+    policies: [
+      web(
+        authorization('one', { ...REQUIRED, fromHeaders: [{ name: 'Authorization', prefix: 'Bearer ' }] }),
+        authorization('two')
+      )
+    ],
+    rows: [
+      [none, 401, 'no token'],
+      [bearer(GOOD.one), 200, 'the required one'],
+      ...['access_token', 'access%5ftoken', 'a=b&access_token', 'access_token=&access_token'].map(
+        param => [bearer(GOOD.one), 401, `a forged one in ${param}`, `?${param}=${FORGED.two}`] as const
+      ),
+      [bearer(GOOD.one), 401, 'one of a stranger', `?access_token=${GOOD.three}`],
+      [bearer(GOOD.one), 401, 'what is no token', '?access_token=x'],
+      [bearer(GOOD.one), 401, 'a forged one behind a semicolon', `?x=1;access_token=${FORGED.two}`],
+      [bearer(GOOD.one), 401, 'a forged one with brackets', `?access_token[]=${FORGED.two}`],
+      [bearer(GOOD.one), 200, 'another parameter', '?access=x']
+    ]
+  },
+  {
+    says: 'the optional one looks where it would with none named, and the required one elsewhere',
+    policies: [web(header('one', REQUIRED), authorization('two'))],
+    rows: [
+      [good('one'), 200, 'the required one'],
+      [{ ...good('one'), ...bearer(GOOD.two) }, 200, 'both'],
+      [good('one'), 200, 'both, one in a parameter', `?access_token=${GOOD.two}`],
+      [{ ...good('one'), authorization: 'Basic eDp4' }, 200, 'the required one beside a password'],
+      ...['Bearer ', 'bearer ', 'bEARER ', 'Bearer\t', 'bearer:'].map(
+        prefix => [{ ...good('one'), authorization: `${prefix}${FORGED.two}` }, 401, `a forged one: ${prefix}`] as const
+      ),
+      [good('one'), 401, 'a forged one in a parameter', `?access_token=${FORGED.two}`],
+      [good('one'), 401, 'a forged one behind a semicolon', `?x=1;access_token=${FORGED.two}`],
+      [good('one'), 401, 'a forged one with a bracket', `?access[token=${FORGED.two}`]
+    ]
+  },
+  {
+    says: 'two are optional, with a header and cookies that they share with it and with each other',
+    policies: [
+      web(
+        header('one', REQUIRED),
+        { issuer: 'https://two.test', fromHeaders: [{ name: 'x-one' }], fromCookies: ['two'] },
+        { issuer: 'https://three.test', fromCookies: ['two', 'three'] }
+      )
+    ],
+    rows: [
+      [good('one'), 200, 'the required one'],
+      [good('two'), 401, 'none in its place'],
+      ...['two', 'three', '"two"', 'x=y; three'].flatMap(name => [
+        [{ ...good('one'), cookie: `${name}=${FORGED.two}` }, 401, `a forged one in ${name}`] as const,
+        [{ ...good('one'), cookie: `${name}=${FORGED.three}` }, 401, `a forged one in ${name}`] as const
+      ]),
+      [{ ...good('one'), cookie: `three=${GOOD.three}` }, 200, 'the third in a place of its own'],
+      [{ ...good('one'), cookie: `three=${GOOD.three}; two=${FORGED.two}` }, 401, 'and beside it a forged one'],
+      [{ ...good('one'), cookie: 'four=x' }, 200, 'another cookie']
+    ]
+  },
+  {
+    says: 'two are optional, of which one shares a place with it and the other a place with that',
+    policies: [
+      web(
+        { issuer: 'https://three.test', fromHeaders: [{ name: 'x-three' }] },
+        { issuer: 'https://two.test', fromHeaders: [{ name: 'x-three' }, { name: 'x-one' }] },
+        header('one', REQUIRED)
+      )
+    ],
+    rows: [
+      [good('one'), 200, 'the required one'],
+      [good('three'), 401, 'an optional one alone'],
+      [{ ...good('one'), ...forged('three') }, 401, 'the required one beside a forged one'],
+      [{ ...good('one'), 'x-three': FORGED.two }, 401, 'the required one beside another forged one']
+    ]
+  },
+  {
+    says: 'headers differ in what stands before the token only',
+    policies: [
+      web(
+        { issuer: 'https://one.test', fromHeaders: [{ name: 'x-one', prefix: 'A ' }], ...REQUIRED },
+        {
+          issuer: 'https://two.test',
+          fromHeaders: [
+            { name: 'x-one', prefix: 'B ' },
+            { name: 'x-one', prefix: 'A ' }
+          ]
+        }
+      )
+    ],
+    rows: [
+      [{ 'x-one': `A ${GOOD.one}` }, 200, 'the required one'],
+      [{ 'x-one': `A ${GOOD.one}, B ${FORGED.two}` }, 401, 'a forged one behind it'],
+      [{ 'x-one': [`A ${GOOD.one}`, `B ${FORGED.two}`] }, 401, 'a forged one on a line of its own']
+    ]
+  },
+  {
+    says: 'two policies mean its token, and an optional one looks there and elsewhere',
+    policies: [
+      web(header('one', REQUIRED), {
+        issuer: 'https://two.test',
+        fromHeaders: [{ name: 'x-one' }, { name: 'x-two' }]
+      }),
+      requestAuthentication({ name: 'again', spec: { jwtRules: [header('one', REQUIRED)] } })
+    ],
+    rows: [
+      [good('one'), 200, 'that token'],
+      [{ ...good('one'), ...forged('two') }, 401, 'that token beside a forged one']
     ]
   },
   {
@@ -158,13 +274,14 @@ describe('a rule with presence: REQUIRED', () => {
   for (const { says, policies, rows } of CASES)
     it(`demands its token, whatever other tokens there are, where ${says}`, async t => {
       await pod.apply(checksOf(policies), KEY_SETS)
-      for (const [sent, status, what] of rows) {
-        const answer = await pod.ask({ target: '/x', headers: Object.entries(sent) })
+      for (const [sent, status, what, query = ''] of rows) {
+        const answer = await pod.ask({ target: `/x${query}`, headers: linesOf(sent) })
         assert.equal(answer.status, status, `${what}: ${answer.body}`)
         assert.equal(answer.seen !== undefined, status === 200, what)
         // No policy forwards its token.
-        for (const name of ['authorization', 'x-one', 'x-two'])
-          assert.equal(answer.seen?.headers[name], undefined, what)
+        const { authorization: password, ...seen } = answer.seen?.headers ?? {}
+        assert.ok(password === undefined || String(password).startsWith('Basic '), what)
+        for (const name of ['x-one', 'x-two', 'x-three']) assert.equal(seen[name], undefined, what)
       }
       t.diagnostic(`${rows.length} requests`)
     })
@@ -178,6 +295,21 @@ describe('a rule with presence: REQUIRED', () => {
     assert.deepEqual([both.seen?.headers['x-first'], both.seen?.headers['x-second']], ['one-user', 'two-user'])
     const first = await ask(good('one'))
     assert.deepEqual([first.seen?.headers['x-first'], first.seen?.headers['x-second']], ['one-user', undefined])
+  })
+
+  it('refuses a forged optional token beside it in every spelling of a path, and where another policy decides', async () => {
+    const two = { issuer: 'https://two.test', fromHeaders: [{ name: 'x-one' }, { name: 'x-two' }] }
+    const paths = endUserAuthentication({
+      spec: { issuer: 'https://three.test', includePaths: ['/x'], fromHeaders: [{ name: 'x-three' }] }
+    })
+    await pod.apply(checksOf([web(header('one', REQUIRED), two), paths]), KEY_SETS)
+    const ask = async (target: string, sent: Sent) => (await pod.ask({ target, headers: Object.entries(sent) })).status
+    for (const target of ['/x', '//x', '/y', '/y/%2e./x', '/x;y']) {
+      assert.equal(await ask(target, good('one', 'three')), 200, target)
+      if (target !== '/x') assert.equal(await ask(target, { ...good('one', 'three'), ...forged('two') }), 401, target)
+    }
+    assert.equal(await ask('/y', good('one')), 200)
+    assert.equal(await ask('/y', { ...good('one'), 'x-three': 'x' }), 200, 'a place of the policy that does not decide')
   })
 
   it('hands on no number that is not exact, whichever of several tokens has it', async t => {
@@ -222,6 +354,35 @@ describe('a rule with presence: REQUIRED', () => {
     const { seen } = await pod.ask({ headers: [['x-one', token]] })
     const payload = (encoded: unknown) => Buffer.from(String(encoded), 'base64url').toString()
     assert.equal(payload(seen?.headers['x-payload']), payload(token.split('.')[1]))
+  })
+})
+
+describe('a rule with presence: OPTIONAL', () => {
+  let pod: TokenPod
+  before(async () => {
+    pod = await startTokenPod('127.83.73')
+  })
+  after(() => pod?.stop())
+
+  const exempt = (name: string, ...jwtRules: readonly object[]): Manifest => ({
+    ...requestAuthentication({ name, spec: { jwtRules } }),
+    metadata: { namespace: 'shop', name, annotations: { 'countersign.dev/exempt-ports': String(pod.port('http')) } }
+  })
+  const ask = (sent: Sent, port: 'http' | 'unknown') => pod.ask({ headers: Object.entries(sent) }, port)
+  const UNSEEN: Sent = { authorization: `bEARER ${FORGED.two}` }
+
+  it('refuses no spelling of a token on a port that is exempt', async () => {
+    await pod.apply(checksOf([exempt('web', authorization('two'))]), KEY_SETS)
+    assert.equal((await ask(UNSEEN, 'http')).status, 200)
+    assert.equal((await ask(UNSEEN, 'unknown')).status, 401)
+  })
+
+  it('refuses no token on a port that is exempt, where another that is not exempt is required', async () => {
+    const two = { issuer: 'https://two.test', fromHeaders: [{ name: 'x-one' }, { name: 'x-two' }] }
+    await pod.apply(checksOf([web(header('one', REQUIRED)), exempt('optional', two)]), KEY_SETS)
+    const sent = { ...good('one'), ...forged('two') }
+    assert.equal((await ask(sent, 'http')).status, 200)
+    assert.equal((await ask(sent, 'unknown')).status, 401)
   })
 })
 
