@@ -180,7 +180,7 @@ export const OPTIONS = defineOptions({
     env: 'COUNTERSIGN_POD_CIDRS',
     group: 'Attestation',
     description:
-      'Whether a pod may have an address outside of the spec.podCIDRs of its Node. enforced: such an address belongs to no pod, so no client is led there; a Node without podCIDRs is not checked. ignored: for cluster networks that do not take the addresses of pods from podCIDRs; the credentials of one kubelet then suffice to claim addresses of other nodes that no pod has yet.',
+      'Whether a pod may have an address outside of the spec.podCIDRs of its Node. enforced: such an address belongs to no pod, so no Service leads clients there; a Node without podCIDRs is not checked. ignored: for cluster networks that do not take the addresses of pods from podCIDRs; the credentials of one kubelet then suffice to claim addresses of other nodes that no pod has yet.',
     parser: oneOf(['enforced', 'ignored']),
     default: 'enforced'
   },
